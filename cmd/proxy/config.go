@@ -1,0 +1,156 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/rs/zerolog"
+
+	"sluice/routing"
+)
+
+// routeSettings decide what the configuration is. Names are those of Docker Flow Proxy where it has them.
+type routeSettings struct {
+	Network      string `env:"NETWORK" default:"proxy" help:"Overlay network on which the proxy reaches the tasks."`
+	DefaultPorts string `env:"DEFAULT_PORTS" default:"80" placeholder:"PORT,…" help:"Ports of the http entries, separated by commas: 80 or 127.0.0.1:7080."`
+	Maxconn      int    `env:"MAXCONN" help:"Connections per HAProxy worker; by default what the limit of open files allows."`
+
+	TimeoutConnect       seconds `env:"TIMEOUT_CONNECT" default:"5" help:"Seconds until a task must have taken a connection."`
+	TimeoutClient        seconds `env:"TIMEOUT_CLIENT" default:"20" help:"Seconds a client may be silent."`
+	TimeoutServer        seconds `env:"TIMEOUT_SERVER" default:"20" help:"Seconds a task may be silent."`
+	TimeoutQueue         seconds `env:"TIMEOUT_QUEUE" default:"30" help:"Seconds a request may wait for a task."`
+	TimeoutTunnel        seconds `env:"TIMEOUT_TUNNEL" default:"3600" help:"Seconds a WebSocket may be silent."`
+	TimeoutHTTPRequest   seconds `env:"TIMEOUT_HTTP_REQUEST" default:"5" help:"Seconds until a client must have sent its request."`
+	TimeoutHTTPKeepAlive seconds `env:"TIMEOUT_HTTP_KEEP_ALIVE" default:"15" help:"Seconds a connection may wait for its next request."`
+	HardStopAfter        seconds `env:"HARD_STOP_AFTER" default:"900" help:"Seconds after which an old HAProxy worker ends connections that are still open."`
+}
+
+// seconds is a duration given as a bare number, as Docker Flow Proxy has it, or in Go's form.
+type seconds time.Duration
+
+func (s *seconds) UnmarshalText(text []byte) error {
+	if n, err := strconv.ParseFloat(string(text), 64); err == nil && n > 0 && n < 1e9 {
+		*s = seconds(n * float64(time.Second))
+		return nil
+	}
+	d, err := time.ParseDuration(string(text))
+	if err != nil || d <= 0 {
+		return fmt.Errorf("is not a number of seconds above 0 or a duration such as 1m30s, got %q", text)
+	}
+	*s = seconds(d)
+	return nil
+}
+
+func (r routeSettings) options() routing.Options { return routing.Options{Network: r.Network} }
+
+func (r routeSettings) settings() (routing.Settings, error) {
+	s := routing.Settings{Maxconn: r.Maxconn, HardStopAfter: time.Duration(r.HardStopAfter), Timeouts: routing.Timeouts{
+		Connect: time.Duration(r.TimeoutConnect), Client: time.Duration(r.TimeoutClient), Server: time.Duration(r.TimeoutServer),
+		Queue: time.Duration(r.TimeoutQueue), Tunnel: time.Duration(r.TimeoutTunnel),
+		HTTPRequest: time.Duration(r.TimeoutHTTPRequest), HTTPKeepAlive: time.Duration(r.TimeoutHTTPKeepAlive)}}
+	for port := range strings.SplitSeq(r.DefaultPorts, ",") {
+		host, number := "*", strings.TrimSpace(port)
+		if colon := strings.LastIndexByte(number, ':'); colon >= 0 {
+			host, number = number[:colon], number[colon+1:]
+		}
+		if n, err := strconv.Atoi(number); err != nil || n < 1 || n > 65535 || strings.ContainsAny(host, " \t'\"#\\") {
+			return s, fmt.Errorf("DEFAULT_PORTS: is not a port or address:port, got %q", port)
+		}
+		s.Binds = append(s.Binds, host+":"+number)
+	}
+	// Only root can give its rights away, and only to a user that exists: Debian's package makes haproxy.
+	if os.Geteuid() == 0 {
+		if _, err := user.Lookup("haproxy"); err == nil {
+			s.User, s.Group = "haproxy", "haproxy"
+		}
+	}
+	return s, nil
+}
+
+// place says where the proxy keeps its files and which HAProxy it runs.
+type place struct {
+	Dir     string `env:"DIR" default:"/var/lib/sluice" type:"path" help:"Folder for the configuration, sockets and the spool."`
+	HAProxy string `name:"haproxy" env:"HAPROXY" default:"haproxy" help:"The haproxy program."`
+}
+
+func (p place) socket() string    { return filepath.Join(p.Dir, "master.sock") }
+func (p place) configDir() string { return filepath.Join(p.Dir, "haproxy") }
+func (p place) spoolDir() string  { return filepath.Join(p.Dir, "spool") }
+
+// controlSettings are everything that the controller needs. They are read once, here.
+type controlSettings struct {
+	routeSettings
+	place
+	LogLevel      string        `env:"LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"Least severe log lines that are written."`
+	DockerHost    string        `env:"DOCKER_HOST" placeholder:"ADDRESS" help:"API of a swarm manager; by default the local socket."`
+	IP            string        `name:"ip" env:"IP" help:"Address that the API listens on; by default all."`
+	Port          int           `env:"PORT" default:"8080" help:"Port of the API."`
+	DrainTimeout  time.Duration `env:"DRAIN_TIMEOUT" default:"30s" help:"How long connections may finish after SIGTERM."`
+	StatsInterval time.Duration `env:"STATS_INTERVAL" default:"1s" help:"Time between two points of every backend."`
+	StatsServers  bool          `env:"STATS_SERVERS" default:"true" negatable:"" help:"Export every server of every backend too."`
+	Instance      string        `env:"PROXY_INSTANCE" placeholder:"NAME" help:"Name of this proxy in the statistics; by default the host's name."`
+	InfluxURL     string        `env:"INFLUX_URL" placeholder:"URL" help:"InfluxDB to export to; nothing is exported without it."`
+	InfluxToken   string        `env:"INFLUX_TOKEN" help:"Token, for 1.8 user:password. Also as INFLUX_TOKEN_FILE."`
+	InfluxOrg     string        `env:"INFLUX_ORG" help:"Organisation, empty for 1.8."`
+	InfluxBucket  string        `env:"INFLUX_BUCKET" default:"telegraf/autogen" help:"Bucket, for 1.8 database/retention-policy."`
+	SpoolLimit    int64         `env:"SPOOL_LIMIT" default:"268435456" help:"Bytes of points kept while InfluxDB does not take them."`
+}
+
+func (s controlSettings) validate() error {
+	if _, err := s.settings(); err != nil {
+		return err
+	}
+	switch {
+	case s.Port < 1 || s.Port > 65535:
+		return fmt.Errorf("PORT: is not a port between 1 and 65535, got %d", s.Port)
+	case s.StatsInterval < 100*time.Millisecond:
+		return fmt.Errorf("STATS_INTERVAL: is less than 100ms, got %s", s.StatsInterval)
+	case s.SpoolLimit < 1<<20:
+		return fmt.Errorf("SPOOL_LIMIT: is less than 1 MiB, got %d", s.SpoolLimit)
+	case s.Maxconn < 0:
+		return fmt.Errorf("MAXCONN: is negative, got %d", s.Maxconn)
+	}
+	return nil
+}
+
+func (s controlSettings) logger() zerolog.Logger {
+	level, _ := zerolog.ParseLevel(s.LogLevel) // kong's enum has checked it
+	zerolog.TimeFieldFormat = zerolog.TimeFormatUnixMs
+	return zerolog.New(os.Stderr).Level(level).With().Timestamp().Logger()
+}
+
+// secretFiles reads a setting FOO from the file that FOO_FILE names, or from the Docker secret dfp_foo, where neither
+// flag nor FOO is given.
+type secretFiles struct {
+	lookup func(name string) (string, bool)
+	read   func(path string) ([]byte, error)
+}
+
+// Validate is part of kong.Resolver.
+func (secretFiles) Validate(*kong.Application) error { return nil }
+
+// Resolve is part of kong.Resolver; kong asks it after flags and before defaults.
+func (f secretFiles) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	for _, name := range flag.Envs {
+		if _, given := f.lookup(name); given {
+			return nil, nil
+		}
+		if path, given := f.lookup(name + "_FILE"); given {
+			content, err := f.read(path)
+			if err != nil {
+				return nil, fmt.Errorf("%s_FILE: %w", name, err)
+			}
+			return strings.TrimSpace(string(content)), nil
+		}
+		if content, err := f.read("/run/secrets/dfp_" + strings.ToLower(name)); err == nil {
+			return strings.TrimSpace(string(content)), nil
+		}
+	}
+	return nil, nil
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"sluice/internal/haproxy"
+	"sluice/internal/swarm"
+)
+
+// controlCommand is the controller: it runs beside HAProxy, adopts it through its socket and may end at any line.
+type controlCommand struct{ controlSettings }
+
+func (c *controlCommand) Run(ctx context.Context) error {
+	if err := c.validate(); err != nil {
+		return err
+	}
+	settings, err := c.settings()
+	if err != nil {
+		return err
+	}
+	log := c.logger()
+	store, err := haproxy.OpenStore(c.configDir(), c.HAProxy)
+	if err != nil {
+		return err
+	}
+	client, err := swarm.Open(c.DockerHost)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	registry := prometheus.NewRegistry()
+	loop := &reconciler{
+		lister: lister{swarm: client}, engine: engine{master: haproxy.Dial(c.socket()), store: store}, gate: newGate(),
+		options: c.options(), settings: settings, log: log, metrics: newMetrics(registry), refused: map[string]string{},
+	}
+	loop.view.Store(&view{})
+	log.Info().Str("dir", c.Dir).Strs("binds", settings.Binds).Str("network", c.Network).Str("influx", c.InfluxURL).Msg("controller starts")
+
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { loop.run(ctx, hints(ctx, client)); return nil })
+	group.Go(func() error {
+		a := api{view: loop.view.Load, recent: http.NotFoundHandler(), gather: registry}
+		return a.serve(ctx, fmt.Sprintf("%s:%d", c.IP, c.Port))
+	})
+	return group.Wait()
+}
+
+// hints joins the swarm's events and SIGHUP into one slot: "look again".
+func hints(ctx context.Context, client *swarm.Client) <-chan struct{} {
+	joined := make(chan struct{}, 1)
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, syscall.SIGHUP)
+	events := client.Watch(ctx)
+	go func() {
+		defer signal.Stop(again)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-again:
+			case <-events:
+			}
+			select {
+			case joined <- struct{}{}:
+			default:
+			}
+		}
+	}()
+	return joined
+}

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"sluice/internal/haproxy"
+	"sluice/routing"
+)
+
+// engine is the running HAProxy as the reconciler sees it: what runs, and how to change it. What was read of a worker
+// is believed as long as that worker lives and nothing was changed; a worker that was not read yet is read.
+type engine struct {
+	master  *haproxy.Master
+	store   *haproxy.Store
+	worker  haproxy.Worker
+	running routing.Running
+	read    time.Time // when running was read as a whole
+}
+
+// maxBelief bounds how long what was read is believed: somebody else may use HAProxy's socket.
+const maxBelief = 30 * time.Second
+
+// observe answers what the current worker runs.
+func (e *engine) observe(ctx context.Context, now time.Time) (routing.Running, error) {
+	p, err := e.master.Processes(ctx)
+	if err != nil {
+		return routing.Running{}, err
+	}
+	worker, ok := p.Current()
+	if !ok {
+		return routing.Running{}, errors.New("observe HAProxy: it has no worker that takes connections")
+	}
+	if worker.PID == e.worker.PID && now.Sub(e.read) < maxBelief {
+		return e.running, nil
+	}
+	running, err := e.readAll(ctx, worker.PID)
+	if err != nil {
+		e.worker = haproxy.Worker{}
+		return routing.Running{}, err
+	}
+	e.worker, e.running, e.read = worker, running, now
+	return running, nil
+}
+
+func (e *engine) readAll(ctx context.Context, pid int) (routing.Running, error) {
+	shape, err := e.readShape(ctx, pid)
+	if err != nil {
+		return routing.Running{}, err
+	}
+	running := routing.Running{Shape: shape, Maps: map[string]map[string]string{}}
+	answer, err := e.master.Ask(ctx, pid, "show backend")
+	if err != nil {
+		return routing.Running{}, err
+	}
+	running.Backends = routing.ParseBackends(answer)
+	if answer, err = e.master.Ask(ctx, pid, "show servers state"); err != nil {
+		return routing.Running{}, err
+	}
+	if running.Servers, err = routing.ParseServers(answer); err != nil {
+		return routing.Running{}, err
+	}
+	return running, e.readMaps(ctx, pid, &running)
+}
+
+func (e *engine) readShape(ctx context.Context, pid int) (string, error) {
+	answer, err := e.master.Ask(ctx, pid, "get var proc.sluice_shape")
+	return routing.ParseShape(answer), err
+}
+
+func (e *engine) readMaps(ctx context.Context, pid int, running *routing.Running) error {
+	for _, name := range routing.MapNames() {
+		answer, err := e.master.Ask(ctx, pid, "show map "+name)
+		if err != nil {
+			return err
+		}
+		if running.Maps[name], err = routing.ParseMap(answer); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// send applies commands one by one. What HAProxy refuses does not stop the others; it is read back afterwards, so the
+// next plan starts from what really runs. waiting counts the servers that still have connections.
+func (e *engine) send(ctx context.Context, commands []routing.Command) (done, waiting int, err error) {
+	touched := map[string]bool{}
+	var refused []error
+	for _, c := range commands {
+		touched[c.Backend] = true
+		answer, err := e.master.Ask(ctx, e.worker.PID, c.Line)
+		if err != nil {
+			e.worker = haproxy.Worker{} // read everything again
+			return done, waiting, err
+		}
+		switch ok, retry := c.Succeeded(string(answer)); {
+		case ok:
+			done++
+		case retry:
+			waiting++
+		default:
+			refused = append(refused, fmt.Errorf("send %q: HAProxy answers %q", c.Line, answer))
+		}
+	}
+	if err := e.readTouched(ctx, touched); err != nil {
+		e.worker = haproxy.Worker{}
+		refused = append(refused, err)
+	}
+	return done, waiting, errors.Join(refused...)
+}
+
+func (e *engine) readTouched(ctx context.Context, touched map[string]bool) error {
+	for backend := range touched {
+		if backend == "" {
+			if err := e.readMaps(ctx, e.worker.PID, &e.running); err != nil {
+				return err
+			}
+			continue
+		}
+		answer, err := e.master.Ask(ctx, e.worker.PID, "show servers state "+backend)
+		if err != nil {
+			return err
+		}
+		servers, err := routing.ParseServers(answer)
+		if err != nil {
+			return err
+		}
+		e.running.Servers[backend] = servers[backend]
+	}
+	return nil
+}
+
+// save writes the configuration that runs, with the servers of the moment, for the next start of HAProxy. Its shape
+// has been checked; only addresses differ.
+func (e *engine) save(want routing.Config) error {
+	g, err := e.store.Write(want.Files())
+	if err != nil {
+		return err
+	}
+	_, err = g.Activate()
+	return err
+}
+
+// reload puts a configuration in place that HAProxy has checked, and confirms that the new worker runs it. When
+// anything fails the old files are put back, and the old worker goes on serving.
+func (e *engine) reload(ctx context.Context, want routing.Config) error {
+	g, err := e.store.Write(want.Files())
+	if err != nil {
+		return err
+	}
+	if err := g.Check(ctx); err != nil {
+		return errors.Join(err, g.Discard())
+	}
+	back, err := g.Activate()
+	if err != nil {
+		return err
+	}
+	e.worker = haproxy.Worker{}
+	worker, err := e.master.Reload(ctx)
+	if err != nil {
+		return errors.Join(err, back())
+	}
+	shape, err := e.readShape(ctx, worker.PID)
+	if err == nil && shape != want.Shape {
+		err = fmt.Errorf("confirm the reload: worker %d runs shape %q, not %q", worker.PID, shape, want.Shape)
+	}
+	return err
+}

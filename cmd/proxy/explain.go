@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"sluice/internal/label"
+	"sluice/routing"
+)
+
+// explainCommand answers "what became of my label?".
+type explainCommand struct {
+	Service string `arg:"" help:"Name of the service."`
+	source
+	routeSettings
+}
+
+func (c *explainCommand) Run(ctx context.Context) error {
+	settings, err := c.settings()
+	if err != nil {
+		return err
+	}
+	services, err := c.services(ctx, c.Network)
+	if err != nil {
+		return err
+	}
+	return explain(os.Stdout, c.Service, services, c.options(), settings)
+}
+
+// explain prints each label of the service with its value and the lines that name it, then what could not be used.
+// The whole swarm is built, for a route may have lost against another service's.
+func explain(w io.Writer, name string, services []routing.Service, options routing.Options, settings routing.Settings) error {
+	at := slices.IndexFunc(services, func(s routing.Service) bool { return s.Name == name })
+	if at < 0 {
+		return fmt.Errorf("no service %q carries labels of Sluice%s", name, nearest(name, services))
+	}
+	service := services[at]
+	table, problems := routing.BuildTable(services, options)
+	config, err := routing.Render(table, settings)
+	if err != nil {
+		return err
+	}
+	lines := linesByLabel(config, name)
+	fmt.Fprintf(w, "%s: %d replicas, %d tasks ready\n", name, service.Replicas, len(service.Tasks))
+	for _, key := range slices.Sorted(maps.Keys(service.Labels)) {
+		if !strings.HasPrefix(key, label.Prefix) || routing.Labels.Foreign(strings.TrimPrefix(key, label.Prefix)) {
+			continue
+		}
+		fmt.Fprintf(w, "\n%s = %q\n", key, service.Labels[key])
+		for _, line := range lines[key] {
+			fmt.Fprintf(w, "    %s\n", line)
+		}
+		for _, p := range problems {
+			if p.Service == name && p.Label == key {
+				fmt.Fprintf(w, "    problem: %s\n", p.Reason)
+			}
+		}
+	}
+	for _, b := range table.Backends {
+		if b.Service == name {
+			fmt.Fprintf(w, "\nbackend %s\n", b.Name)
+			for _, s := range b.Servers {
+				fmt.Fprintf(w, "    server %s %s\n", s.Name, s.Addr)
+			}
+			if b.Note != "" {
+				fmt.Fprintf(w, "    no servers: %s\n", b.Note)
+			}
+		}
+	}
+	for _, p := range problems {
+		if _, labelled := service.Labels[p.Label]; p.Service == name && !labelled {
+			fmt.Fprintf(w, "\nproblem: %s\n", p)
+		}
+	}
+	return nil
+}
+
+// linesByLabel finds the lines of haproxy.cfg and of the maps that name a label of the service.
+func linesByLabel(c routing.Config, service string) map[string][]string {
+	lines := map[string][]string{}
+	for line := range strings.Lines(c.Text) {
+		text, comment, _ := strings.Cut(line, " # "+service+" ")
+		if comment = strings.TrimSpace(comment); comment != "" {
+			lines[comment] = append(lines[comment], "haproxy.cfg: "+strings.TrimSpace(text))
+		}
+	}
+	for _, file := range slices.Sorted(maps.Keys(c.Maps)) {
+		for _, e := range c.Maps[file] {
+			keys, ours := strings.CutPrefix(e.Comment, service+" ")
+			for key := range strings.FieldsSeq(keys) {
+				if ours {
+					lines[key] = append(lines[key], fmt.Sprintf("%s: %s %s", file, e.Key, e.Value))
+				}
+			}
+		}
+	}
+	return lines
+}
+
+func nearest(name string, services []routing.Service) string {
+	var near []string
+	for _, s := range services {
+		if strings.Contains(s.Name, name) || strings.HasSuffix(name, "_"+s.Name) {
+			near = append(near, s.Name)
+		}
+	}
+	if len(near) == 0 {
+		return ""
+	}
+	return " (did you mean " + strings.Join(near, ", ") + "?)"
+}

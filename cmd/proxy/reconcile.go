@@ -1,0 +1,287 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"sluice/internal/haproxy"
+	"sluice/internal/label"
+	"sluice/routing"
+)
+
+// Pauses of the loop.
+const (
+	pauseFast    = 100 * time.Millisecond // while something is on its way
+	pauseSlow    = time.Second            // otherwise; longer where the engine needs long to answer
+	pauseBetween = 20 * time.Millisecond  // at least, however many events come
+	fastFor      = time.Minute            // a service that never converges is not polled fast for ever
+	stepTimeout  = 30 * time.Second
+)
+
+// A reload waits until the shape was the same for settle, so that many events become one reload, but no longer than
+// settleMax, and keeps reloadGap to the one before.
+const (
+	settle    = 200 * time.Millisecond
+	settleMax = time.Second
+	reloadGap = time.Second
+)
+
+// reconciler makes HAProxy run what the swarm's labels say. One goroutine calls step; nobody else changes HAProxy.
+type reconciler struct {
+	lister   lister
+	engine   engine
+	gate     *gate
+	options  routing.Options
+	settings routing.Settings
+	log      zerolog.Logger
+	metrics  *metrics
+
+	refused    map[string]string // backend fingerprint -> HAProxy's reason
+	reported   map[string]bool   // problems that the log has
+	change     pendingChange
+	lastReload time.Time
+	unsettled  time.Time      // since when something is on its way; zero: nothing is
+	saved      routing.Config // as it is on disk
+	failure    string
+	view       atomic.Pointer[view]
+}
+
+// pendingChange is a shape that waits for its reload.
+type pendingChange struct {
+	shape        string
+	first, since time.Time // when any change began to wait, and this one
+}
+
+// view is what the API shows: the outcome of the last step.
+type view struct {
+	Table     routing.Table
+	Problems  []label.Problem
+	Waiting   map[netip.AddrPort]error // tasks that take no connection yet
+	Applied   bool                     // a complete listing of the swarm has been applied
+	Failure   string                   // why the last step failed; "" when it did not
+	FailedAt  time.Time                // since when
+	HAProxyOK bool
+}
+
+// run looks again at every hint and otherwise after the pause that the last step asked for.
+func (r *reconciler) run(ctx context.Context, hints <-chan struct{}) {
+	for ctx.Err() == nil {
+		pause := r.once(ctx)
+		wait := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+		case <-wait.C:
+		case <-hints:
+			r.lister.forget()
+			r.unsettled = time.Time{}
+			wait.Reset(pauseBetween)
+			<-wait.C
+		}
+		wait.Stop()
+	}
+}
+
+func (r *reconciler) once(ctx context.Context) time.Duration {
+	step, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
+	pause, err := r.step(step)
+	if ctx.Err() != nil {
+		return 0
+	}
+	if err == nil {
+		if r.failure != "" {
+			r.log.Info().Str("failure", r.failure).Msg("recovered")
+		}
+		r.failure = ""
+		return pause
+	}
+	now := *r.view.Load()
+	if now.Failure == "" {
+		now.FailedAt = time.Now()
+	}
+	now.Failure = err.Error()
+	r.view.Store(&now)
+	if r.failure != now.Failure {
+		r.failure = now.Failure
+		r.log.Warn().Err(err).Msg("step failed; what runs goes on, the step is tried again")
+	}
+	r.metrics.failures.Inc()
+	return min(pauseFast+time.Since(now.FailedAt)/4, 5*time.Second)
+}
+
+// step is the whole of the proxy: look at the swarm, decide, apply.
+func (r *reconciler) step(ctx context.Context) (pause time.Duration, err error) {
+	now := time.Now()
+	running, err := r.engine.observe(ctx, now)
+	if err != nil {
+		r.show(func(v *view) { v.HAProxyOK = false })
+		return 0, err
+	}
+	r.show(func(v *view) { v.HAProxyOK = true })
+	swarm, err := r.lister.list(ctx, now)
+	if err != nil {
+		return 0, err
+	}
+	table, problems := routing.BuildTable(swarm.services, r.options)
+	table, problems = r.withoutRefused(table, problems)
+	closed := r.gate.closed(ctx, table, serving(running))
+	table = table.WithoutServers(func(s routing.Server) error { return closed[s.Addr] })
+	want, err := routing.Render(table, r.settings)
+	if err != nil {
+		return 0, err
+	}
+	plan := routing.Diff(running, want)
+	if err := r.apply(ctx, now, plan, want, table); err != nil {
+		return 0, err
+	}
+	r.report(problems)
+	r.metrics.observe(table, problems)
+	// An empty view before the first reload would let /readyz say "ready" for routes that nobody serves yet.
+	applied := plan.Reload == "" || r.change.shape == ""
+	r.show(func(v *view) {
+		*v = view{Table: table, Problems: problems, Waiting: closed, Applied: v.Applied || applied, HAProxyOK: true}
+	})
+	moving := swarm.converges || len(closed) > 0 || plan.Leaving > 0
+	return r.pause(now, moving, r.change.shape != "", swarm), nil
+}
+
+// apply sends the commands at once and the reload when it is due.
+func (r *reconciler) apply(ctx context.Context, now time.Time, plan routing.Plan, want routing.Config, table routing.Table) error {
+	if len(plan.Commands) > 0 {
+		done, waiting, err := r.engine.send(ctx, plan.Commands)
+		r.metrics.commands.Add(float64(done))
+		if done > 0 {
+			r.log.Info().Int("commands", done).Int("leaving", waiting).Str("first", plan.Commands[0].Line).
+				Str("reason", plan.Commands[0].Reason).Msg("changed at runtime")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if plan.Reload == "" {
+		r.change = pendingChange{}
+		return r.save(want)
+	}
+	if !r.change.due(now, want.Shape, r.lastReload) {
+		return nil
+	}
+	began := time.Now()
+	err := r.engine.reload(ctx, want)
+	if refused := (*haproxy.RefusedError)(nil); errors.As(err, &refused) {
+		return r.quarantine(want, table, refused)
+	}
+	r.change, r.lastReload = pendingChange{}, now
+	if err != nil {
+		return err
+	}
+	r.saved = want
+	r.metrics.reloads.Inc()
+	r.log.Info().Str("reason", plan.Reload).Dur("took_ms", time.Since(began)).Int("backends", len(table.Backends)).Msg("reloaded")
+	return nil
+}
+
+// due tells whether a reload to this shape has waited enough.
+func (c *pendingChange) due(now time.Time, shape string, lastReload time.Time) bool {
+	if c.shape == "" {
+		c.first = now
+	}
+	if c.shape != shape {
+		c.shape, c.since = shape, now
+	}
+	settled := now.Sub(c.since) >= settle || now.Sub(c.first) >= settleMax
+	return settled && now.Sub(lastReload) >= reloadGap
+}
+
+// save keeps the files equal to what runs, for the next start of HAProxy.
+func (r *reconciler) save(want routing.Config) error {
+	if want.Text == r.saved.Text && maps.EqualFunc(want.Maps, r.saved.Maps, slices.Equal) {
+		return nil
+	}
+	if err := r.engine.save(want); err != nil {
+		return err
+	}
+	r.saved = want
+	return nil
+}
+
+// quarantine remembers which backend HAProxy refused; the next step leaves it out and routes everything else.
+func (r *reconciler) quarantine(want routing.Config, table routing.Table, refused *haproxy.RefusedError) error {
+	name, reason, found := routing.Blame(want, refused.Output)
+	for _, b := range table.Backends {
+		if found && b.Name == name {
+			r.refused[b.Fingerprint()] = reason
+			r.lister.forget()
+			return fmt.Errorf("check the configuration: backend %s of service %s: %s", name, b.Service, reason)
+		}
+	}
+	return refused
+}
+
+func (r *reconciler) withoutRefused(t routing.Table, problems []label.Problem) (routing.Table, []label.Problem) {
+	if len(r.refused) == 0 {
+		return t, problems
+	}
+	kept := t.Filter(func(b routing.Backend) bool {
+		reason, refused := r.refused[b.Fingerprint()]
+		if refused {
+			problems = append(problems, label.Problem{Service: b.Service, Label: b.Labels["backend"], Value: b.Name, Reason: "HAProxy refuses its backend: " + reason})
+		}
+		return !refused
+	})
+	return kept, problems
+}
+
+// report logs each problem once, for as long as it lasts.
+func (r *reconciler) report(problems []label.Problem) {
+	present := map[string]bool{}
+	for _, p := range problems {
+		text := p.String()
+		present[text] = true
+		if !r.reported[text] {
+			r.log.Warn().Str("service", p.Service).Str("label", p.Label).Str("value", p.Value).Str("reason", p.Reason).Msg("label cannot be used")
+		}
+	}
+	r.reported = present
+}
+
+// pause is how long to wait without an event: short while something is on its way, for the swarm has no events about
+// tasks, and otherwise so long that listing costs the engine at most a twentieth of its time.
+func (r *reconciler) pause(now time.Time, moving, reloadWaits bool, swarm listing) time.Duration {
+	if !moving {
+		r.unsettled = time.Time{}
+	} else if r.unsettled.IsZero() {
+		r.unsettled = now
+	}
+	fast := moving && now.Sub(r.unsettled) < fastFor
+	if fast || reloadWaits {
+		return max(pauseFast, swarm.cost)
+	}
+	return max(pauseSlow, 20*swarm.cost)
+}
+
+func (r *reconciler) show(change func(*view)) {
+	now := *r.view.Load()
+	change(&now)
+	r.view.Store(&now)
+}
+
+// serving lists the addresses that HAProxy sends requests to.
+func serving(running routing.Running) map[netip.AddrPort]bool {
+	addresses := map[netip.AddrPort]bool{}
+	for _, servers := range running.Servers {
+		for _, s := range servers {
+			if !s.Maint {
+				addresses[s.Addr] = true
+			}
+		}
+	}
+	return addresses
+}

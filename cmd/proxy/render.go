@@ -1,0 +1,161 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"sluice/internal/label"
+	"sluice/internal/stackfile"
+	"sluice/internal/swarm"
+	"sluice/routing"
+)
+
+// source is where services come from: a stack file, or the swarm as it is now.
+type source struct {
+	File       string `arg:"" optional:"" type:"existingfile" help:"Stack file; without it the swarm is asked."`
+	Stack      string `help:"Name of the stack that the file will be deployed as; prefixes its services."`
+	DockerHost string `env:"DOCKER_HOST" placeholder:"ADDRESS" help:"API of a swarm manager; by default the local socket."`
+}
+
+func (s source) services(ctx context.Context, network string) ([]routing.Service, error) {
+	if s.File == "" {
+		client, err := swarm.Open(s.DockerHost)
+		if err != nil {
+			return nil, err
+		}
+		defer client.Close()
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		listing, err := (&lister{swarm: client}).list(ctx, time.Now())
+		return listing.services, err
+	}
+	content, err := os.ReadFile(s.File)
+	if err != nil {
+		return nil, err
+	}
+	list, err := stackfile.Parse(content)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.File, err)
+	}
+	return planned(list, s.Stack, network), nil
+}
+
+// planned gives the services of a file the tasks that they would have. Their addresses are from 192.0.2.0/24, which
+// RFC 5737 keeps for documentation; they stand on the network that the routing asks for.
+func planned(list []stackfile.Service, stack, network string) []routing.Service {
+	var services []routing.Service
+	address := netip.MustParseAddr("192.0.2.1")
+	for _, f := range list {
+		s := routing.Service{Name: f.Name, Stack: stack, Labels: f.Labels, Networks: f.Networks, Replicas: f.Replicas}
+		if stack != "" {
+			s.Name = stack + "_" + f.Name
+		}
+		if f.Global {
+			s.Replicas = 1
+		}
+		if len(s.Networks) == 0 {
+			s.Networks = []string{network}
+		}
+		for slot := range s.Replicas {
+			addresses := map[string]netip.Addr{}
+			for _, n := range s.Networks {
+				addresses[n] = address
+			}
+			s.Tasks = append(s.Tasks, routing.Task{Name: fmt.Sprintf("%s.%d", s.Name, slot+1), Addresses: addresses})
+			address = address.Next()
+		}
+		services = append(services, s)
+	}
+	return services
+}
+
+// renderCommand prints a configuration that `haproxy -c` takes as it is: the maps, which HAProxy reads from files, are
+// written to a folder that the configuration names, and stand as comments at its end.
+type renderCommand struct {
+	source
+	routeSettings
+	Dir string `type:"path" placeholder:"DIR" help:"Folder for haproxy.cfg and its maps; by default one in the user's cache."`
+}
+
+func (c *renderCommand) Run(ctx context.Context) error {
+	return c.render(ctx, os.Stdout, os.Stderr)
+}
+
+func (c *renderCommand) render(ctx context.Context, stdout, stderr io.Writer) error {
+	settings, err := c.settings()
+	if err != nil {
+		return err
+	}
+	services, err := c.services(ctx, c.Network)
+	if err != nil {
+		return err
+	}
+	dir, err := c.folder()
+	if err != nil {
+		return err
+	}
+	settings.DefaultPath = "origin " + dir
+	table, problems := routing.BuildTable(services, c.options())
+	config, err := routing.Render(table, settings)
+	if err != nil {
+		return err
+	}
+	files := config.Files()
+	if err := writeFiles(dir, files); err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	out.Write(files["haproxy.cfg"])
+	for _, name := range slices.Sorted(maps.Keys(config.Maps)) {
+		fmt.Fprintf(&out, "\n# %s\n", filepath.Join(dir, name))
+		for line := range bytes.Lines(files[name]) {
+			fmt.Fprintf(&out, "#   %s", line)
+		}
+	}
+	if _, err := stdout.Write(out.Bytes()); err != nil {
+		return err
+	}
+	return complain(stderr, problems)
+}
+
+// folder is a place of the user's own: in a shared one, others could leave links for us to follow.
+func (c *renderCommand) folder() (string, error) {
+	if c.Dir != "" {
+		return c.Dir, nil
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("find a folder for the maps (give one with --dir): %w", err)
+	}
+	return filepath.Join(cache, "sluice", "render"), nil
+}
+
+// complain prints the problems; they are no reason to fail, for the proxy would route everything else.
+func complain(w io.Writer, problems []label.Problem) error {
+	for _, p := range problems {
+		if _, err := fmt.Fprintln(w, "problem:", p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeFiles(dir string, files map[string][]byte) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("write maps: %w", err)
+	}
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
+			return fmt.Errorf("write maps: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,140 @@
+// Package stackfile reads the services and labels of a stack file, the input of `docker stack deploy`.
+//
+// It reads what Sluice needs (deploy.labels, deploy.replicas, deploy.mode, networks) and passes over the rest, and it
+// remembers the line of every label, so that a report can point at it. It is pure: bytes in, values out.
+package stackfile
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Service is one service of a stack file.
+type Service struct {
+	Name     string // without the stack's name
+	Line     int
+	Labels   map[string]string
+	Lines    map[string]int // label -> line
+	Replicas int            // 1 when the file does not say
+	Global   bool
+	Networks []string // as the file calls them; nil when it names none
+}
+
+// Parse reads a stack file. Errors name the line.
+func Parse(content []byte) ([]Service, error) {
+	var document yaml.Node
+	if err := yaml.Unmarshal(content, &document); err != nil {
+		return nil, fmt.Errorf("read YAML: %w", err)
+	}
+	if len(document.Content) == 0 {
+		return nil, fmt.Errorf("line 1: the file is empty")
+	}
+	names := networkNames(child(document.Content[0], "networks"))
+	list := child(document.Content[0], "services")
+	if list == nil || list.Kind != yaml.MappingNode {
+		return nil, fmt.Errorf("line %d: there is no mapping `services`", document.Content[0].Line)
+	}
+	var services []Service
+	for i := 0; i+1 < len(list.Content); i += 2 {
+		s, err := parseService(list.Content[i], list.Content[i+1], names)
+		if err != nil {
+			return nil, err
+		}
+		services = append(services, s)
+	}
+	return services, nil
+}
+
+func parseService(name, body *yaml.Node, networks map[string]string) (Service, error) {
+	s := Service{Name: name.Value, Line: name.Line, Labels: map[string]string{}, Lines: map[string]int{}, Replicas: 1}
+	for _, n := range items(child(body, "networks")) {
+		if known, ok := networks[n.key]; ok {
+			n.key = known
+		}
+		s.Networks = append(s.Networks, n.key)
+	}
+	deploy := child(body, "deploy")
+	for _, l := range items(child(deploy, "labels")) {
+		s.Labels[l.key], s.Lines[l.key] = l.value, l.line
+	}
+	if mode := child(deploy, "mode"); mode != nil {
+		s.Global = mode.Value == "global"
+	}
+	if replicas := child(deploy, "replicas"); replicas != nil {
+		n, err := strconv.Atoi(replicas.Value)
+		if err != nil || n < 0 {
+			return s, fmt.Errorf("line %d: services.%s.deploy.replicas: is not a number of replicas, got %q", replicas.Line, s.Name, replicas.Value)
+		}
+		s.Replicas = n
+	}
+	return s, nil
+}
+
+// networkNames maps the names that the file uses to the names of the networks: an external network, or one with a
+// name of its own, is called by that.
+func networkNames(node *yaml.Node) map[string]string {
+	names := map[string]string{}
+	if node == nil || node.Kind != yaml.MappingNode {
+		return names
+	}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		if name := child(node.Content[i+1], "name"); name != nil {
+			names[node.Content[i].Value] = name.Value
+		}
+	}
+	return names
+}
+
+type item struct {
+	key, value string
+	line       int
+}
+
+// items reads what a stack file may write as a mapping (`key: value`) or as a list (`- key=value`).
+func items(node *yaml.Node) (list []item) {
+	switch {
+	case node == nil:
+	case node.Kind == yaml.MappingNode:
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			list = append(list, item{node.Content[i].Value, scalar(node.Content[i+1]), node.Content[i].Line})
+		}
+	case node.Kind == yaml.SequenceNode:
+		for _, n := range node.Content {
+			key, value, _ := strings.Cut(n.Value, "=")
+			list = append(list, item{key, scalar(&yaml.Node{Value: value}), n.Line})
+		}
+	}
+	return list
+}
+
+// scalar undoes the doubling of dollars, by which stack files keep them from being variables.
+func scalar(node *yaml.Node) string { return strings.ReplaceAll(node.Value, "$$", "$") }
+
+// child finds a key of a mapping, looking through aliases and merges; nil when it is not there.
+func child(node *yaml.Node, key string) *yaml.Node {
+	for node != nil && node.Kind == yaml.AliasNode {
+		node = node.Alias
+	}
+	if node == nil || node.Kind != yaml.MappingNode {
+		return nil
+	}
+	var merged *yaml.Node
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		switch node.Content[i].Value {
+		case key:
+			value := node.Content[i+1]
+			for value.Kind == yaml.AliasNode {
+				value = value.Alias
+			}
+			return value
+		case "<<":
+			if found := child(node.Content[i+1], key); found != nil {
+				merged = found
+			}
+		}
+	}
+	return merged
+}

@@ -1,0 +1,66 @@
+package routing
+
+import (
+	"fmt"
+	"strings"
+
+	"sluice/internal/label"
+)
+
+// Labels is the vocabulary of routing: what the parser reads, what the documentation and `proxy explain` print.
+// Everything below com.df.scale belongs to the scaler.
+var Labels = label.Table{
+	Prefix:  label.Prefix,
+	Foreign: func(name string) bool { return strings.HasPrefix(name, "scale") },
+	Specs: []label.Spec{
+		{Name: "notify", Kind: label.Bool, Default: "false", Example: "true",
+			Doc: "Only services with `true` are routed; taking it away takes the route away."},
+		{Name: "servicePath", Kind: label.List, Indexed: true, Example: "/demo,/api/demo", Check: checkPaths,
+			Doc: "Paths that lead to the service. A path takes itself and everything below it: `/demo` takes `/demo` and `/demo/x`, not `/demox`. With a domain and without a path: `/`."},
+		{Name: "serviceDomain", Kind: label.List, Indexed: true, Example: "demo.example.com,*.demo.example.com", Check: checkHosts,
+			Doc: "Hosts that lead to the service, compared without case, port and trailing dot. `*.x` takes every name below `x`, not `x` itself."},
+		{Name: "port", Kind: label.Port, Indexed: true, Example: "8080",
+			Doc: "Port that the tasks listen on."},
+		{Name: "reqPathSearchReplace", Kind: label.Text, Indexed: true, Example: "^/demo/,/", Check: checkRewrites,
+			Doc: "`search,replace[:search,replace…]`: rewrites the path before the task sees it. Each search is a regular expression (PCRE) whose first match is replaced; `\\1` to `\\9` are its groups. `\\,` and `\\:` stand for themselves. A path that would not begin with `/` gets one."},
+		{Name: "network", Kind: label.Text, Example: "backend",
+			Doc: "Overlay network on which the proxy reaches the tasks. Default: the proxy's NETWORK setting."},
+	},
+}
+
+// checkPaths refuses what could never be the beginning of a request's path. RFC 3986 section 3.3 lists the characters.
+func checkPaths(value any) error {
+	for _, path := range value.([]string) {
+		if !strings.HasPrefix(path, "/") {
+			return fmt.Errorf("has a path that does not begin with /: %q", path)
+		}
+		for _, r := range path {
+			if !isWord(r) && !strings.ContainsRune("/~!$&'()*+;=:@%", r) {
+				return fmt.Errorf("has a character that no path can hold: %q", r)
+			}
+		}
+	}
+	return nil
+}
+
+// checkHosts accepts names of letters, digits, '-' and '_' between dots, with '*' as the whole first label, and
+// addresses (IPv6 in brackets).
+func checkHosts(value any) error {
+	for _, host := range value.([]string) {
+		name := strings.TrimSuffix(strings.TrimPrefix(host, "*."), ".")
+		if strings.HasPrefix(name, "[") && strings.HasSuffix(name, "]") && strings.Trim(name[1:len(name)-1], "0123456789abcdefABCDEF:.") == "" {
+			continue
+		}
+		for part := range strings.SplitSeq(name, ".") {
+			if part == "" || len(part) > 63 || strings.ContainsFunc(part, func(r rune) bool { return !isWord(r) }) {
+				return fmt.Errorf("has a host that is no name: %q", host)
+			}
+		}
+	}
+	return nil
+}
+
+// isWord tells characters that need no quoting in haproxy.cfg, in maps and on HAProxy's command line.
+func isWord(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.'
+}

@@ -1,0 +1,138 @@
+package routing
+
+import (
+	"cmp"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"text/template"
+	"time"
+)
+
+// Settings are the operator's choices that stand in haproxy.cfg beside the routes.
+type Settings struct {
+	DefaultPath   string        // where HAProxy looks for the maps: "config" (beside haproxy.cfg) or "origin DIR"; "" is "config"
+	Binds         []string      // addresses of the http entries: "*:80", "127.0.0.1:7080"
+	User, Group   string        // whom HAProxy's workers become; "" keeps the starter's
+	Maxconn       int           // per worker; 0 leaves it to HAProxy, which derives it from ulimit -n
+	HardStopAfter time.Duration // how long an old worker may finish its connections
+	Timeouts      Timeouts
+}
+
+// Timeouts of HAProxy, as its manual names them.
+type Timeouts struct {
+	Connect, Client, Server, Queue, Tunnel, HTTPRequest, HTTPKeepAlive time.Duration
+}
+
+// Config is a Table as HAProxy runs it.
+type Config struct {
+	Shape   string              // hash of everything that only a reload can change
+	Text    string              // haproxy.cfg, with the servers and maps of the moment
+	Maps    map[string][]Entry  // file name -> entries in byte order of their keys
+	Servers map[string][]Server // backend -> servers
+}
+
+// Entry is one line of a map.
+type Entry struct{ Key, Value, Comment string }
+
+// Map files that every configuration refers to.
+const (
+	routesMap    = "routes.map"    // host/path/ and /path/
+	wildcardsMap = "wildcards.map" // x/path/ for *.x
+)
+
+//go:embed haproxy.cfg.tmpl
+var templateText string
+
+var templates = template.Must(template.New("").Funcs(template.FuncMap{
+	"ms":             func(d time.Duration) string { return fmt.Sprintf("%dms", d.Milliseconds()) },
+	"pathExpression": pathExpression,
+	"origin":         func(b Backend, directive string) string { return "# " + b.Service + " " + b.Labels[directive] },
+}).Parse(templateText))
+
+// Render writes the configuration of a table. Equal tables and settings give equal bytes. Every line that a label
+// asked for names the service and the label in a comment at its end.
+func Render(t Table, s Settings) (Config, error) {
+	c := Config{Maps: renderMaps(t.Routes), Servers: map[string][]Server{}}
+	head := struct {
+		Settings
+		Shape          string
+		WildcardDepths []int
+	}{Settings: s, WildcardDepths: wildcardDepths(t.Routes)}
+	head.DefaultPath = cmp.Or(s.DefaultPath, "config")
+
+	var text strings.Builder
+	hash := sha256.New()
+	if err := templates.ExecuteTemplate(hash, "head", head); err != nil {
+		return Config{}, fmt.Errorf("render haproxy.cfg: %w", err)
+	}
+	var backends strings.Builder
+	for _, b := range t.Backends {
+		text.Reset()
+		if err := templates.ExecuteTemplate(&text, "backend", b); err != nil {
+			return Config{}, fmt.Errorf("render backend %s: %w", b.Name, err)
+		}
+		hash.Write([]byte(text.String()))
+		backends.WriteString(text.String())
+		for _, server := range b.Servers {
+			fmt.Fprintf(&backends, "    server %s %s\n", server.Name, server.options())
+		}
+		c.Servers[b.Name] = b.Servers
+	}
+	c.Shape = hex.EncodeToString(hash.Sum(nil)[:8])
+	head.Shape = c.Shape
+	text.Reset()
+	if err := templates.ExecuteTemplate(&text, "head", head); err != nil {
+		return Config{}, fmt.Errorf("render haproxy.cfg: %w", err)
+	}
+	c.Text = text.String() + backends.String()
+	return c, nil
+}
+
+// options is what follows a server's name in haproxy.cfg and in `add server` alike. A server added at runtime takes
+// nothing from default-server or HAProxy's defaults, so everything is spelled out.
+func (s Server) options() string { return s.Addr.String() + " weight 1" }
+
+// Files gives the configuration as files of one folder: haproxy.cfg and the maps beside it.
+func (c Config) Files() map[string][]byte {
+	files := map[string][]byte{"haproxy.cfg": []byte(c.Text)}
+	for name, entries := range c.Maps {
+		var b strings.Builder
+		for _, e := range entries {
+			fmt.Fprintf(&b, "# %s\n%s %s\n", e.Comment, e.Key, e.Value)
+		}
+		files[name] = []byte(b.String())
+	}
+	return files
+}
+
+func renderMaps(routes []Route) map[string][]Entry {
+	result := map[string][]Entry{routesMap: nil, wildcardsMap: nil}
+	for _, r := range routes {
+		name, host := routesMap, r.Host
+		if suffix, wildcard := strings.CutPrefix(r.Host, "*."); wildcard {
+			name, host = wildcardsMap, suffix
+		}
+		result[name] = append(result[name], Entry{Key: host + r.Path, Value: r.Backend, Comment: r.Service + " " + r.Label})
+	}
+	for _, entries := range result {
+		slices.SortFunc(entries, func(a, b Entry) int { return cmp.Compare(a.Key, b.Key) })
+	}
+	return result
+}
+
+// wildcardDepths lists the numbers of labels that the suffixes of wildcard hosts have, longest first: HAProxy asks the
+// map once for each.
+func wildcardDepths(routes []Route) []int {
+	depths := map[int]bool{}
+	for _, r := range routes {
+		if suffix, wildcard := strings.CutPrefix(r.Host, "*."); wildcard {
+			depths[strings.Count(suffix, ".")+1] = true
+		}
+	}
+	return slices.SortedFunc(maps.Keys(depths), func(a, b int) int { return b - a })
+}

@@ -1,0 +1,168 @@
+// Package routing turns swarm services and their com.df.* labels into the configuration of an HAProxy.
+//
+//	[]Service ─BuildTable─> Table, []Problem     which request goes where, what could not be used
+//	Table     ─Render─────> Config               haproxy.cfg, maps, the hash of what only a reload can change
+//	Running, Config ─Diff─> Plan                 runtime commands, or a reload and its reason
+//
+// It is pure: equal services give equal bytes. It knows no socket, no file and no Docker; cmd/proxy carries values in
+// and out.
+package routing
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"sluice/internal/label"
+)
+
+// Service is a service as routing sees it, with the tasks that may take traffic.
+type Service struct {
+	Name     string
+	Stack    string // "" outside a stack
+	Labels   map[string]string
+	Networks []string // names of the networks it is attached to
+	Replicas int      // desired; decides what is said about a service without tasks
+	Tasks    []Task
+}
+
+// Task is one running task of a service.
+type Task struct {
+	Name      string                // <service>.<slot>: the server's name in HAProxy, stable over restarts of the task
+	Addresses map[string]netip.Addr // by network name
+}
+
+// Options are the settings that decide what a table is.
+type Options struct {
+	Network string // where tasks are reached when the service names no network of its own
+}
+
+// Table says which request goes to which backend. It is a function of the swarm and never edited in place.
+type Table struct {
+	Routes   []Route   // best first
+	Backends []Backend // by name
+}
+
+// Backend is one destination of a service: its tasks on one port.
+type Backend struct {
+	Name     string // <service>-be<port>_<index>, the name that Docker Flow Proxy gave it
+	Service  string
+	Stack    string
+	Index    int // of the labels; 0 for labels without one
+	Port     int
+	Rewrites []Rewrite
+	Labels   map[string]string // directive -> the label that asked for it, for comments and explain
+	Servers  []Server          // by slot
+	Note     string            // why there are no servers; "" when there are
+}
+
+// Server is a task's address in a backend.
+type Server struct {
+	Name string         `json:"name"`
+	Addr netip.AddrPort `json:"addr"`
+}
+
+// BuildTable reads the labels of all services. A label that cannot be used leaves out the destination that it belongs
+// to and is reported; everything else is routed. The order of the services does not matter.
+func BuildTable(services []Service, opts Options) (Table, []label.Problem) {
+	var table Table
+	var problems []label.Problem
+	for _, service := range slices.SortedFunc(slices.Values(services), func(a, b Service) int { return cmp.Compare(a.Name, b.Name) }) {
+		routes, backends, found := readService(service, opts)
+		table.Routes = append(table.Routes, routes...)
+		table.Backends = append(table.Backends, backends...)
+		problems = append(problems, found...)
+	}
+	slices.SortFunc(table.Backends, func(a, b Backend) int { return cmp.Compare(a.Name, b.Name) })
+	var conflicts []label.Problem
+	table.Routes, conflicts = rank(table.Routes)
+	return table, append(problems, conflicts...)
+}
+
+func readService(s Service, opts Options) (routes []Route, backends []Backend, problems []label.Problem) {
+	values, problems := Labels.Read(s.Name, s.Labels)
+	if notify := values.At(0); !notify.Bool("notify") {
+		if len(notify.Bad()) == 0 {
+			problems = nil // a service that asks for nothing is told nothing
+		}
+		return nil, nil, problems
+	}
+	if s.Name == "" || strings.ContainsFunc(s.Name, func(r rune) bool { return !isWord(r) }) {
+		return nil, nil, append(problems, label.Problem{Service: s.Name, Reason: "has a name that HAProxy cannot hold"})
+	}
+	indexes := values.Indexes()
+	if len(indexes) == 0 {
+		indexes = []int{0}
+	} else if last := indexes[len(indexes)-1]; last != len(indexes) {
+		problems = append(problems, label.Problem{Service: s.Name, Reason: fmt.Sprintf("the indexes of its labels have gaps: %v (all of them are routed)", indexes)})
+	}
+	for _, index := range indexes {
+		r, b, found := readDestination(s, values.At(index), opts)
+		problems = append(problems, found...)
+		if b.Name != "" {
+			routes, backends = append(routes, r...), append(backends, b)
+		}
+	}
+	return routes, backends, problems
+}
+
+// readDestination gives a backend without a name when the destination cannot be routed.
+func readDestination(s Service, g label.Group, opts Options) (routes []Route, b Backend, problems []label.Problem) {
+	refuse := func(key, reason string) ([]Route, Backend, []label.Problem) {
+		return nil, Backend{}, append(problems, label.Problem{Service: s.Name, Label: key, Value: s.Labels[key], Reason: reason})
+	}
+	suffix := ""
+	if g.Index() > 0 {
+		suffix = fmt.Sprintf(".%d", g.Index())
+	}
+	if len(g.Bad()) > 0 {
+		return nil, Backend{}, nil // each bad label is already a problem
+	}
+	if !g.Has("port") {
+		return refuse(label.Prefix+"port"+suffix, "is missing: the port that the tasks listen on")
+	}
+	paths, hosts := g.List("servicePath"), g.List("serviceDomain")
+	if len(paths) == 0 && len(hosts) == 0 {
+		return refuse(label.Prefix+"servicePath"+suffix, "is missing, and there is no serviceDomain either: nothing leads to the service")
+	}
+	b = Backend{
+		Name: fmt.Sprintf("%s-be%d_%d", s.Name, g.Int("port"), g.Index()), Service: s.Name, Stack: s.Stack,
+		Index: g.Index(), Port: g.Int("port"), Labels: map[string]string{"backend": g.Key("port")},
+	}
+	if text := g.Text("reqPathSearchReplace"); text != "" {
+		b.Rewrites, _ = parseRewrites(text) // checked when the label was read
+		b.Labels["rewrite"] = g.Key("reqPathSearchReplace")
+	}
+	network := cmp.Or(g.Text("network"), opts.Network)
+	b.Servers, b.Note = servers(s, network, b.Port)
+	if b.Note != "" && s.Replicas > 0 && !slices.Contains(s.Networks, network) {
+		problems = append(problems, label.Problem{Service: s.Name, Label: g.Key("network"), Value: network, Reason: b.Note})
+	}
+	return destinationRoutes(b, g, hosts, paths), b, problems
+}
+
+// servers picks the address of each task on the network that the proxy shares with the service. The note says why
+// there is none.
+func servers(s Service, network string, port int) (list []Server, note string) {
+	for _, t := range s.Tasks {
+		if addr, ok := t.Addresses[network]; ok {
+			list = append(list, Server{Name: t.Name, Addr: netip.AddrPortFrom(addr, uint16(port))})
+		}
+	}
+	slices.SortFunc(list, func(a, b Server) int { return bySlot(a.Name, b.Name) })
+	list = slices.CompactFunc(list, func(a, b Server) bool { return a.Name == b.Name })
+	switch {
+	case len(list) > 0:
+		return list, ""
+	case !slices.Contains(s.Networks, network):
+		return nil, fmt.Sprintf("is not attached to the network %q (it is on %s)", network, cmp.Or(strings.Join(s.Networks, ", "), "none"))
+	case s.Replicas == 0:
+		return nil, "no replicas"
+	}
+	return nil, fmt.Sprintf("no task is ready (%d wanted)", s.Replicas)
+}
+
+// bySlot puts web.2 before web.10.
+func bySlot(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }
