@@ -136,10 +136,11 @@ func readDestination(s Service, g label.Group, opts Options) (routes []Route, b 
 		b.Labels["rewrite"] = g.Key("reqPathSearchReplace")
 	}
 	network := cmp.Or(g.Text("network"), opts.Network)
-	b.Servers, b.Note = servers(s, network, b.Port)
-	if b.Note != "" && s.Replicas > 0 && !slices.Contains(s.Networks, network) {
-		problems = append(problems, label.Problem{Service: s.Name, Label: g.Key("network"), Value: network, Reason: b.Note})
+	if !slices.Contains(s.Networks, network) {
+		return nil, Backend{}, []label.Problem{{Service: s.Name, Label: g.Key("network"), Value: network,
+			Reason: fmt.Sprintf("is not attached to the network %q (it is on %s)", network, cmp.Or(strings.Join(s.Networks, ", "), "none"))}}
 	}
+	b.Servers, b.Note = servers(s, network, b.Port)
 	return destinationRoutes(b, g, hosts, paths), b, problems
 }
 
@@ -156,8 +157,6 @@ func servers(s Service, network string, port int) (list []Server, note string) {
 	switch {
 	case len(list) > 0:
 		return list, ""
-	case !slices.Contains(s.Networks, network):
-		return nil, fmt.Sprintf("is not attached to the network %q (it is on %s)", network, cmp.Or(strings.Join(s.Networks, ", "), "none"))
 	case s.Replicas == 0:
 		return nil, "no replicas"
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
@@ -44,6 +45,9 @@ func (c *controlCommand) Run(ctx context.Context) error {
 	loop.view.Store(&view{})
 	log.Info().Str("dir", c.Dir).Strs("binds", settings.Binds).Str("network", c.Network).Str("influx", c.InfluxURL).Msg("controller starts")
 
+	if err := awaitHAProxy(ctx, loop.engine.master); err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { loop.run(ctx, hints(ctx, client)); return nil })
 	group.Go(func() error {
@@ -75,4 +79,20 @@ func hints(ctx context.Context, client *swarm.Client) <-chan struct{} {
 		}
 	}()
 	return joined
+}
+
+// awaitHAProxy waits for the master that the supervisor starts at the same time. After a while it lets the loop begin
+// all the same, which then says what is wrong.
+func awaitHAProxy(ctx context.Context, master *haproxy.Master) error {
+	for deadline := time.Now().Add(3 * time.Second); time.Now().Before(deadline); {
+		if _, err := master.Processes(ctx); err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	return nil
 }

@@ -170,7 +170,8 @@ func (r *reconciler) apply(ctx context.Context, now time.Time, plan routing.Plan
 		r.change = pendingChange{}
 		return r.save(want)
 	}
-	if !r.change.due(now, want.Shape, r.lastReload) {
+	// The first configuration does not wait: until it is there nothing is routed.
+	if due := r.change.due(now, want.Shape, r.lastReload); !due && r.view.Load().Applied {
 		return nil
 	}
 	began := time.Now()

@@ -7,6 +7,7 @@ package haproxy
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -120,8 +121,30 @@ func (m *Master) Reload(ctx context.Context) (Worker, error) {
 	}
 }
 
+// reexec is how long the socket of a master may refuse or reset connections: while the master executes itself again
+// during a reload. Measured: less than 100 ms with 5,000 backends.
+const reexec = 500 * time.Millisecond
+
+// ask waits out a master that executes itself again. A command whose answer got lost is sent again; HAProxy then
+// answers that there is nothing to do, or refuses, and the caller reads back what is true.
 func (m *Master) ask(ctx context.Context, command string) ([]byte, error) {
-	conn, err := m.connect(ctx)
+	for deadline := time.Now().Add(reexec); ; {
+		answer, err := m.askOnce(ctx, command)
+		away := errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+		if !away || time.Now().After(deadline) {
+			return answer, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+}
+
+func (m *Master) askOnce(ctx context.Context, command string) ([]byte, error) {
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "unix", m.socket)
 	if err != nil {
 		return nil, err
 	}
@@ -134,29 +157,10 @@ func (m *Master) ask(ctx context.Context, command string) ([]byte, error) {
 		return nil, fmt.Errorf("send %q: %w", command, err)
 	}
 	answer, err := io.ReadAll(conn)
-	if ctx.Err() != nil {
-		return nil, fmt.Errorf("read the answer to %q: %w", command, ctx.Err())
-	}
-	if err != nil {
+	if err = cmp.Or(ctx.Err(), err); err != nil {
 		return nil, fmt.Errorf("read the answer to %q: %w", command, err)
 	}
 	return bytes.TrimSuffix(answer, []byte("\n")), nil
-}
-
-// connect waits out the moment in which the master executes itself again during a reload and its socket refuses.
-func (m *Master) connect(ctx context.Context) (net.Conn, error) {
-	var dialer net.Dialer
-	for deadline := time.Now().Add(300 * time.Millisecond); ; {
-		conn, err := dialer.DialContext(ctx, "unix", m.socket)
-		if err == nil || !errors.Is(err, syscall.ECONNREFUSED) || time.Now().After(deadline) {
-			return conn, err
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(2 * time.Millisecond):
-		}
-	}
 }
 
 // parseProcesses reads
