@@ -21,6 +21,13 @@ type RunningServer struct {
 	Maint bool // forced maintenance: it gets no new request
 }
 
+// handoverBackend is the backend of every configuration that leads an old worker's last requests to its successor.
+const handoverBackend = "handover"
+
+// NoSuccessor is the command that tells a worker, before it is stopped for good, that nobody follows: it answers its last
+// requests itself.
+const NoSuccessor = "set server " + handoverBackend + "/successor state maint"
+
 // ParseShape reads the answer to `get var proc.sluice_shape`. HAProxy answers "Variable not found." when a foreign
 // configuration runs: then the shape is "".
 func ParseShape(answer []byte) string {
@@ -36,7 +43,7 @@ func ParseShape(answer []byte) string {
 func ParseBackends(answer []byte) map[string]bool {
 	backends := map[string]bool{}
 	for line := range strings.Lines(string(answer)) {
-		if name := strings.TrimSpace(line); name != "" && name[0] != '#' {
+		if name := strings.TrimSpace(line); name != "" && name[0] != '#' && name != handoverBackend {
 			backends[name] = true
 		}
 	}
@@ -66,6 +73,9 @@ func ParseServers(answer []byte) (map[string]map[string]RunningServer, error) {
 			return ""
 		}
 		backend, name := value("be_name"), value("srv_name")
+		if backend == handoverBackend { // no service's: its server is a socket
+			continue
+		}
 		admin, err := strconv.Atoi(value("srv_admin_state"))
 		if err != nil || backend == "" || name == "" {
 			return nil, fmt.Errorf("read server state: line %q does not fit its header", strings.TrimSpace(line))

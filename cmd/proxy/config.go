@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"os/user"
@@ -49,8 +50,10 @@ func (s *seconds) UnmarshalText(text []byte) error {
 
 func (r routeSettings) options() routing.Options { return routing.Options{Network: r.Network} }
 
-func (r routeSettings) settings() (routing.Settings, error) {
-	s := routing.Settings{Maxconn: r.Maxconn, HardStopAfter: time.Duration(r.HardStopAfter), Timeouts: routing.Timeouts{
+func (r routeSettings) settings(dir string) (routing.Settings, error) {
+	// Several proxies of one network namespace have folders of their own, so the folder gives the socket its name.
+	own := sha256.Sum256([]byte(dir))
+	s := routing.Settings{Handover: fmt.Sprintf("abns@sluice-%x", own[:6]), Maxconn: r.Maxconn, HardStopAfter: time.Duration(r.HardStopAfter), Timeouts: routing.Timeouts{
 		Connect: time.Duration(r.TimeoutConnect), Client: time.Duration(r.TimeoutClient), Server: time.Duration(r.TimeoutServer),
 		Queue: time.Duration(r.TimeoutQueue), Tunnel: time.Duration(r.TimeoutTunnel),
 		HTTPRequest: time.Duration(r.TimeoutHTTPRequest), HTTPKeepAlive: time.Duration(r.TimeoutHTTPKeepAlive)}}
@@ -103,7 +106,7 @@ type controlSettings struct {
 }
 
 func (s controlSettings) validate() error {
-	if _, err := s.settings(); err != nil {
+	if _, err := s.settings(s.Dir); err != nil {
 		return err
 	}
 	switch {

@@ -23,7 +23,7 @@ func (c *controlCommand) Run(ctx context.Context) error {
 	if err := c.validate(); err != nil {
 		return err
 	}
-	settings, err := c.settings()
+	settings, err := c.settings(c.Dir)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ type explainCommand struct {
 }
 
 func (c *explainCommand) Run(ctx context.Context) error {
-	settings, err := c.settings()
+	settings, err := c.settings("")
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func (c *runCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("find own program: %w", err)
 	}
-	s := supervisor{log: log, haproxy: child{name: "haproxy", orphaned: syscall.SIGUSR1, args: haproxy.Args(binary, store, c.socket())},
+	s := supervisor{log: log, master: haproxy.Dial(c.socket()), haproxy: child{name: "haproxy", orphaned: syscall.SIGUSR1, args: haproxy.Args(binary, store, c.socket())},
 		controller: child{name: "controller", orphaned: syscall.SIGTERM, args: append([]string{self, "control"}, os.Args[2:]...)}}
 	log.Info().Str("version", version).Msg("proxy starts")
 	return s.run(ctx, c.DrainTimeout)
@@ -59,7 +59,7 @@ func startingConfig(ctx context.Context, c controlSettings, log zerolog.Logger) 
 	if refused := (*haproxy.RefusedError)(nil); !errors.As(reason, &refused) {
 		return nil, reason
 	}
-	settings, err := c.settings()
+	settings, err := c.settings(c.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -83,6 +83,7 @@ func startingConfig(ctx context.Context, c controlSettings, log zerolog.Logger) 
 
 type supervisor struct {
 	log                 zerolog.Logger
+	master              *haproxy.Master
 	haproxy, controller child
 }
 
@@ -139,6 +140,9 @@ func (s *supervisor) wake(now time.Time) time.Time {
 // goes on counting them.
 func (s *supervisor) stop(drain time.Duration, ended <-chan os.Signal) error {
 	s.log.Info().Dur("timeout_ms", drain).Msg("proxy drains")
+	if err := s.endHandover(); err != nil {
+		s.log.Warn().Err(err).Msg("idle connections may lose their last request")
+	}
 	s.haproxy.signal(syscall.SIGUSR1)
 	if !s.await(&s.haproxy, drain, ended) {
 		s.log.Warn().Msg("connections were still open when the drain timeout passed")
@@ -151,6 +155,22 @@ func (s *supervisor) stop(drain time.Duration, ended <-chan os.Signal) error {
 	}
 	s.log.Info().Msg("proxy stopped")
 	return nil
+}
+
+// endHandover tells the worker that it will have no successor.
+func (s *supervisor) endHandover() error {
+	if s.haproxy.pid == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	p, err := s.master.Processes(ctx)
+	if err != nil {
+		return err
+	}
+	worker, _ := p.Current()
+	_, err = s.master.Ask(ctx, worker.PID, routing.NoSuccessor)
+	return err
 }
 
 // await waits until the child has ended and tells whether it did in time.

@@ -46,7 +46,7 @@ func (s *Store) Check(ctx context.Context) error { return s.check(ctx, s.ConfigF
 
 func (s *Store) check(ctx context.Context, file string) error {
 	var output bytes.Buffer
-	cmd := exec.CommandContext(ctx, s.binary, "-c", "-q", "-f", file)
+	cmd := exec.CommandContext(ctx, s.binary, "-c", "-f", file)
 	cmd.Stdout, cmd.Stderr = &output, &output
 	err := cmd.Run()
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && ctx.Err() == nil {
