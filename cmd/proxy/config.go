@@ -13,6 +13,7 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/rs/zerolog"
 
+	"sluice/internal/influx"
 	"sluice/routing"
 )
 
@@ -108,6 +109,11 @@ type controlSettings struct {
 func (s controlSettings) validate() error {
 	if _, err := s.settings(s.Dir); err != nil {
 		return err
+	}
+	if s.InfluxURL != "" {
+		if err := (influx.Config{URL: s.InfluxURL, Token: s.InfluxToken, Org: s.InfluxOrg, Bucket: s.InfluxBucket}).Validate(); err != nil {
+			return err
+		}
 	}
 	switch {
 	case s.Port < 1 || s.Port > 65535:

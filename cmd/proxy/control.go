@@ -1,18 +1,21 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
+	"sluice/haproxystats"
 	"sluice/internal/haproxy"
+	"sluice/internal/influx"
 	"sluice/internal/swarm"
 )
 
@@ -45,16 +48,35 @@ func (c *controlCommand) Run(ctx context.Context) error {
 	loop.view.Store(&view{})
 	log.Info().Str("dir", c.Dir).Strs("binds", settings.Binds).Str("network", c.Network).Str("influx", c.InfluxURL).Msg("controller starts")
 
+	export, err := c.exporter(loop, log)
+	if err != nil {
+		return err
+	}
 	if err := awaitHAProxy(ctx, loop.engine.master); err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { loop.run(ctx, hints(ctx, client)); return nil })
+	group.Go(func() error { export.run(ctx); return nil })
 	group.Go(func() error {
-		a := api{view: loop.view.Load, recent: http.NotFoundHandler(), gather: registry}
+		a := api{view: loop.view.Load, recent: export.recent, gather: registry}
 		return a.serve(ctx, fmt.Sprintf("%s:%d", c.IP, c.Port))
 	})
 	return group.Wait()
+}
+
+// exporter joins the statistics to the routes of the moment.
+func (c *controlCommand) exporter(loop *reconciler, log zerolog.Logger) (*exporter, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("find the host's name: %w", err)
+	}
+	return newExporter(loop.engine.master, exportSettings{
+		interval: c.StatsInterval, servers: c.StatsServers, figures: loop.figures,
+		origin: haproxystats.Origin{Host: host, Server: cmp.Or(c.Instance, host), Owner: loop.owner},
+		influx: influx.Config{URL: c.InfluxURL, Token: c.InfluxToken, Org: c.InfluxOrg, Bucket: c.InfluxBucket},
+		dir:    c.spoolDir(), limit: c.SpoolLimit,
+	}, log), nil
 }
 
 // hints joins the swarm's events and SIGHUP into one slot: "look again".

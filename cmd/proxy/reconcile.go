@@ -51,6 +51,7 @@ type reconciler struct {
 	unsettled  time.Time      // since when something is on its way; zero: nothing is
 	saved      routing.Config // as it is on disk
 	failure    string
+	done       figures
 	view       atomic.Pointer[view]
 }
 
@@ -69,7 +70,28 @@ type view struct {
 	Failure   string                   // why the last step failed; "" when it did not
 	FailedAt  time.Time                // since when
 	HAProxyOK bool
+	Done      figures // since the controller was started
+	owners    map[string]owner
 }
+
+// owner says whose backend it is, for the tags of the statistics.
+func (r *reconciler) owner(backend string) (service, stack string) {
+	o := r.view.Load().owners[backend]
+	return o.service, o.stack
+}
+
+type owner struct{ service, stack string }
+
+func owners(t routing.Table) map[string]owner {
+	result := make(map[string]owner, len(t.Backends))
+	for _, b := range t.Backends {
+		result[b.Name] = owner{b.Service, b.Stack}
+	}
+	return result
+}
+
+// figures are what the controller tells of itself in the statistics.
+func (r *reconciler) figures() figures { return r.view.Load().Done }
 
 // run looks again at every hint and otherwise after the pause that the last step asked for.
 func (r *reconciler) run(ctx context.Context, hints <-chan struct{}) {
@@ -147,7 +169,8 @@ func (r *reconciler) step(ctx context.Context) (pause time.Duration, err error) 
 	// An empty view before the first reload would let /readyz say "ready" for routes that nobody serves yet.
 	applied := plan.Reload == "" || r.change.shape == ""
 	r.show(func(v *view) {
-		*v = view{Table: table, Problems: problems, Waiting: closed, Applied: v.Applied || applied, HAProxyOK: true}
+		r.done.services, r.done.routes, r.done.problems = int64(len(swarm.services)), int64(len(table.Routes)), int64(len(problems))
+		*v = view{Table: table, Problems: problems, Waiting: closed, Applied: v.Applied || applied, HAProxyOK: true, Done: r.done, owners: owners(table)}
 	})
 	moving := swarm.converges || len(closed) > 0 || plan.Leaving > 0
 	return r.pause(now, moving, r.change.shape != "", swarm), nil
@@ -158,6 +181,7 @@ func (r *reconciler) apply(ctx context.Context, now time.Time, plan routing.Plan
 	if len(plan.Commands) > 0 {
 		done, waiting, err := r.engine.send(ctx, plan.Commands)
 		r.metrics.commands.Add(float64(done))
+		r.done.commands += int64(done)
 		if done > 0 {
 			r.log.Info().Int("commands", done).Int("leaving", waiting).Str("first", plan.Commands[0].Line).
 				Str("reason", plan.Commands[0].Reason).Msg("changed at runtime")
@@ -185,6 +209,7 @@ func (r *reconciler) apply(ctx context.Context, now time.Time, plan routing.Plan
 	}
 	r.saved = want
 	r.metrics.reloads.Inc()
+	r.done.reloads, r.done.reloadReason = r.done.reloads+1, plan.Reload
 	r.log.Info().Str("reason", plan.Reload).Dur("took_ms", time.Since(began)).Int("backends", len(table.Backends)).Msg("reloaded")
 	return nil
 }

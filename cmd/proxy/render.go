@@ -90,7 +90,7 @@ func (c *renderCommand) Run(ctx context.Context) error {
 }
 
 func (c *renderCommand) render(ctx context.Context, stdout, stderr io.Writer) error {
-	settings, err := c.settings()
+	settings, err := c.settings(c.Dir)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,349 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"sluice/haproxystats"
+	"sluice/internal/haproxy"
+	"sluice/internal/influx"
+)
+
+// statsSource is what the exporter asks of HAProxy.
+type statsSource interface {
+	Workers(ctx context.Context) ([]haproxy.Worker, error)
+	Ask(ctx context.Context, pid int, command string) ([]byte, error)
+}
+
+// exportSettings say what is exported, and under which names.
+type exportSettings struct {
+	interval time.Duration       // between two points
+	servers  bool                // rows of servers too
+	origin   haproxystats.Origin // of every point
+	figures  func() figures      // of the controller; nil: none
+	influx   influx.Config       // an empty URL: points are only kept in memory
+	dir      string              // of the spool
+	limit    int64               // of the spool, in bytes
+}
+
+// figures are what the controller tells of itself, for measurement sluice_proxy.
+type figures struct {
+	reloads, commands          int64 // since the start
+	services, routes, problems int64 // now
+	reloadReason               string
+}
+
+// exporter reads what HAProxy counts and hands it on. It is one goroutine, so HAProxy never has two of its questions.
+//
+//	every interval   all workers, `show stat`            -> Sampler.Next    -> recent, spool
+//	in between       all workers, `show stat -1 2 -1`    -> Sampler.Observe
+//
+// HAProxy answers in the thread that serves traffic, so the readings in between get rarer when they get dear.
+type exporter struct {
+	exportSettings
+	source  statsSource
+	log     zerolog.Logger
+	sampler *haproxystats.Sampler
+	recent  *recent
+	outbox  *influx.Outbox
+	lines   influx.Encoder
+	effort  effort
+
+	workers  int       // at the last reading
+	draining int       // of them
+	readings int64     // since the last point
+	reloads  int64     // of the controller, at the last point
+	awayAt   time.Time // since when HAProxy cannot be read; zero: it can
+}
+
+// What the exporter asks HAProxy.
+const (
+	askAll      = "show stat"
+	askNoServer = "show stat -1 3 -1" // frontends and backends
+	askBackends = "show stat -1 2 -1"
+)
+
+// askTimeout bounds one reading of all workers.
+const askTimeout = 2 * time.Second
+
+// flushTimeout bounds the last attempt to send on the way out. What is left waits in the spool.
+const flushTimeout = 2 * time.Second
+
+func newExporter(source statsSource, s exportSettings, log zerolog.Logger) *exporter {
+	return &exporter{
+		exportSettings: s,
+		source:         source,
+		log:            log,
+		sampler:        haproxystats.NewSampler(),
+		recent:         newRecent(s.origin.Server, s.interval),
+		outbox:         influx.NewOutbox(s.influx, s.dir, s.limit, log),
+		effort:         effort{interval: s.interval},
+	}
+}
+
+// run exports until the context ends, then takes a last point and tries for a moment to send what waits.
+func (e *exporter) run(ctx context.Context) {
+	sending, stop := context.WithCancel(ctx)
+	sent := make(chan struct{})
+	go func() { e.outbox.Run(sending); close(sent) }()
+	defer func() {
+		stop()
+		<-sent
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
+		defer cancel()
+		e.outbox.Close(last)
+	}()
+
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	due := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
+			defer cancel()
+			e.point(last, time.Now())
+			return
+		case <-timer.C:
+		}
+		if now := time.Now(); now.Before(due) {
+			e.look(ctx, now)
+		} else {
+			e.point(ctx, now)
+			due = due.Add(e.interval)
+			if late := time.Now(); due.Before(late) {
+				due = late.Add(e.interval) // points that were missed are not made up for
+			}
+		}
+		timer.Reset(e.effort.wait(time.Until(due), e.awayAt.IsZero()))
+	}
+}
+
+// point makes one point of everything.
+func (e *exporter) point(ctx context.Context, at time.Time) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	command := askNoServer
+	if e.servers && e.effort.serversDue() {
+		command = askAll
+	}
+	workers, took, _, err := e.read(ctx, command)
+	e.note(err)
+	e.readings++
+	var samples []haproxystats.Sample
+	if err == nil {
+		samples = e.sampler.Next(at, workers)
+		e.recent.add(at, samples, e.origin.Owner)
+		if command == askAll && e.effort.servers(samples, took) {
+			e.log.Info().Int("servers", e.effort.count).Dur("took", took).Int("points", e.effort.every).
+				Msg("servers are read once in this many points")
+		}
+	}
+	e.write(at, samples)
+	e.readings = 0
+}
+
+// write hands a point of every sample, and one of the proxy itself, to the outbox.
+func (e *exporter) write(at time.Time, samples []haproxystats.Sample) {
+	if !e.outbox.Enabled() {
+		return
+	}
+	var p influx.Point
+	for s := range haproxystats.Points(at, e.origin, samples) {
+		p.Measurement, p.At, p.Tags, p.Fields = s.Measurement, s.At, p.Tags[:0], p.Fields[:0]
+		for _, t := range s.Tags {
+			p.Tags = append(p.Tags, influx.Tag(t))
+		}
+		for _, f := range s.Fields {
+			p.Fields = append(p.Fields, influx.Field(f))
+		}
+		e.lines.Add(p)
+	}
+	e.lines.Add(e.own(at))
+	lines, err := e.lines.Take()
+	if err != nil {
+		e.log.Warn().Err(err).Msg("points cannot be encoded")
+	}
+	e.outbox.Put(lines)
+}
+
+// own is the point of the proxy itself.
+func (e *exporter) own(at time.Time) influx.Point {
+	st := e.outbox.Stats()
+	fields := []influx.Field{
+		{Key: "up", Value: boolInt(e.awayAt.IsZero())},
+		{Key: "workers", Value: e.workers},
+		{Key: "draining", Value: e.draining},
+		{Key: "readings", Value: e.readings},
+		{Key: "ask_ms", Value: float64(e.effort.cost()) / float64(time.Millisecond)},
+		{Key: "spool_bytes", Value: st.Bytes},
+		{Key: "spool_points", Value: st.Points},
+		{Key: "dropped_points", Value: st.Dropped},
+		{Key: "refused_points", Value: st.Refused},
+		{Key: "lag_s", Value: st.Lag.Seconds()},
+	}
+	if e.figures != nil {
+		f := e.figures()
+		fields = append(fields,
+			influx.Field{Key: "reloads", Value: f.reloads},
+			influx.Field{Key: "commands", Value: f.commands},
+			influx.Field{Key: "services", Value: f.services},
+			influx.Field{Key: "routes", Value: f.routes},
+			influx.Field{Key: "problems", Value: f.problems})
+		if f.reloads != e.reloads {
+			e.reloads = f.reloads
+			fields = append(fields, influx.Field{Key: "reload_reason", Value: f.reloadReason})
+		}
+	}
+	return influx.Point{
+		Measurement: haproxystats.Proxy,
+		Tags:        []influx.Tag{{Key: "host", Value: e.origin.Host}, {Key: "server", Value: e.origin.Server}},
+		Fields:      fields,
+		At:          at,
+	}
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// look takes a reading of the backends between two points. One that is not complete is left out.
+func (e *exporter) look(ctx context.Context, at time.Time) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	workers, took, complete, err := e.read(ctx, askBackends)
+	e.note(err)
+	if err == nil && complete {
+		e.sampler.Observe(at, workers)
+		e.effort.backends(took)
+		e.readings++
+	}
+}
+
+// read asks every worker. A draining one that ends meanwhile, or does not answer, makes the reading incomplete and not
+// wrong; took is what the current worker needed.
+func (e *exporter) read(ctx context.Context, command string) (rows []haproxystats.Worker, took time.Duration, complete bool, err error) {
+	workers, err := e.source.Workers(ctx)
+	if err == nil && len(workers) == 0 {
+		err = errors.New("HAProxy has no worker")
+	}
+	if err != nil {
+		return nil, 0, false, err
+	}
+	e.workers, e.draining, complete = len(workers), 0, true
+	for _, w := range workers {
+		answered, needed, err := e.ask(ctx, w, command)
+		if err != nil && !w.Draining {
+			return nil, 0, false, err
+		}
+		complete = complete && err == nil
+		if w.Draining {
+			e.draining++
+		} else {
+			took = needed
+		}
+		if !errors.Is(err, haproxy.ErrNoWorker) {
+			rows = append(rows, answered)
+		}
+	}
+	return rows, took, complete, nil
+}
+
+func (e *exporter) ask(ctx context.Context, w haproxy.Worker, command string) (out haproxystats.Worker, took time.Duration, err error) {
+	out = haproxystats.Worker{PID: w.PID, Draining: w.Draining}
+	start := time.Now()
+	answer, err := e.source.Ask(ctx, w.PID, command)
+	took = time.Since(start)
+	if err != nil {
+		return out, took, err
+	}
+	out.Rows, err = haproxystats.Parse(bytes.NewReader(answer))
+	return out, took, err
+}
+
+// note logs when HAProxy goes away and when it is back, each once.
+func (e *exporter) note(err error) {
+	switch {
+	case err != nil && e.awayAt.IsZero():
+		e.awayAt, e.workers, e.draining = time.Now(), 0, 0
+		e.sampler.Gap()
+		e.log.Warn().Err(err).Msg("HAProxy's statistics cannot be read")
+	case err == nil && !e.awayAt.IsZero():
+		e.log.Info().Stringer("after", time.Since(e.awayAt).Round(time.Millisecond)).Msg("HAProxy's statistics are read again")
+		e.awayAt = time.Time{}
+	}
+}
+
+// How dear the exporter may be for HAProxy's thread, and how often it reads at best.
+const (
+	lookEvery    = 100 * time.Millisecond // shortest pause between two readings
+	lookShare    = 50                     // backends: a reading of 1 ms is followed by a pause of 50 ms, 2 % of a thread
+	serverShare  = 100                    // servers: 1 %
+	serversOften = 1000                   // up to so many servers are read for every point
+)
+
+// effort keeps the reading cheap for HAProxy. What a reading costs is taken from how long the answer took: that is never
+// less than what HAProxy's thread spent, and the shortest of the last few is close to it.
+type effort struct {
+	interval time.Duration
+	took     [8]time.Duration // of the last readings of backends
+	n        int              // readings so far
+	count    int              // servers
+	every    int              // servers are read once in so many points; 0 is each time
+	points   int              // since they were read
+}
+
+// backends takes note of what a reading of all backends took.
+func (e *effort) backends(took time.Duration) {
+	e.took[e.n%len(e.took)] = took
+	e.n++
+}
+
+// cost is the time that HAProxy needs to answer a reading of all backends, 0 while nobody knows.
+func (e *effort) cost() time.Duration {
+	if e.n == 0 {
+		return 0
+	}
+	return slices.Min(e.took[:min(e.n, len(e.took))])
+}
+
+// wait is how long to sleep before the next reading, when the next point is due after left: shorter than that when
+// readings in between fit and are wanted.
+func (e *effort) wait(left time.Duration, look bool) time.Duration {
+	pause := max(lookEvery, lookShare*e.cost())
+	if !look || left < pause+pause/2 {
+		return max(0, left)
+	}
+	return pause
+}
+
+// serversDue says whether the next point reads the servers.
+func (e *effort) serversDue() bool {
+	e.points++
+	return e.points >= e.every
+}
+
+// servers takes note of a reading of everything and says whether it changed how often that is done.
+func (e *effort) servers(samples []haproxystats.Sample, took time.Duration) (changed bool) {
+	e.count, e.points = 0, 0
+	for _, s := range samples {
+		if s.Type == haproxystats.Server {
+			e.count++
+		}
+	}
+	every := 1
+	if e.count > serversOften {
+		every = max((e.count+serversOften-1)/serversOften, int(serverShare*took/e.interval))
+	}
+	changed = every != e.every && (every > 1 || e.every > 1)
+	e.every = every
+	return changed
+}

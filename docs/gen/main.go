@@ -1,0 +1,75 @@
+// Command gen prints the documentation that stands in the code as tables: labels, measurements, configuration.
+//
+//	go run ./docs/gen            writes docs/*.md
+//	go run ./docs/gen --check    fails when one of them is not what the code says
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"sluice/haproxystats"
+	"sluice/policy"
+	"sluice/routing"
+)
+
+func main() {
+	check := flag.Bool("check", false, "fail when a file is not current")
+	flag.Parse()
+	if err := run(*check); err != nil {
+		fmt.Fprintln(os.Stderr, "gen:", err)
+		os.Exit(1)
+	}
+}
+
+func run(check bool) error {
+	pages, err := pages()
+	if err != nil {
+		return err
+	}
+	var stale []string
+	for name, page := range pages {
+		path := filepath.Join("docs", name)
+		page = "<!-- Printed by `make docs` from the code's tables; change those. -->\n" + page
+		if !check {
+			if err := os.WriteFile(path, []byte(page), 0o644); err != nil {
+				return err
+			}
+			continue
+		}
+		if current, err := os.ReadFile(path); err != nil || !bytes.Equal(current, []byte(page)) {
+			stale = append(stale, path)
+		}
+	}
+	if len(stale) > 0 {
+		return fmt.Errorf("not current: %s: run `make docs`", strings.Join(stale, ", "))
+	}
+	return nil
+}
+
+func pages() (map[string]string, error) {
+	var configuration strings.Builder
+	configuration.WriteString("# Configuration\n\nEvery setting is a flag, an environment variable, a file named by `<NAME>_FILE`, or the Docker secret `dfp_<name in lower case>`; the first that is given counts. A value that cannot be used stops the start with an error that names it.\n")
+	for _, command := range []string{"proxy", "scaler"} {
+		help, err := exec.Command("go", "run", "./cmd/"+command, "run", "--help").Output()
+		if err != nil {
+			return nil, fmt.Errorf("ask %s for its help: %w", command, err)
+		}
+		fmt.Fprintf(&configuration, "\n## %s run\n\n```\n%s```\n", command, help)
+	}
+	return map[string]string{
+		"labels.md": "# Routing labels\n\nA service is routed when it carries `com.df.notify=true`, a port, and a path or a domain. Labels belong to the service (`deploy.labels` in a stack file), not to its containers.\n\n" +
+			"`.n` marks labels that may carry an index (`com.df.port.1`): each index is a destination of its own. A label without index is the default of every index, and a destination itself only where no index exists. A label that cannot be used leaves out its destination and is reported on `/v1/routes`, by `proxy explain` and in the log; everything else is routed. Labels of the scaler: [scaling.md](scaling.md).\n\n" +
+			routing.Labels.Markdown() +
+			"\n## Which route wins\n\nExact hosts come before wildcards (the longest first), and these before routes without a host; then the longest path; then the service's name in byte order. The loser of two equal claims is reported.\n",
+		"scaling.md": "# Scaling labels\n\nThree labels are enough: `com.df.scale.max=10`, `com.df.scale.target=50` and, if one replica is too few, `com.df.scale.min=2` keep about 50 concurrent connections per replica.\n\n" +
+			"`.n` marks labels that may carry an index: each index is a rule of its own. A policy with an error scales nothing, its route stays, and the error is in the log, on the API and in `sluice_scale`.\n\n" + policy.Table.Markdown(),
+		"measurements.md":  "# Measurements\n\n" + haproxystats.Markdown(),
+		"configuration.md": configuration.String(),
+	}, nil
+}

@@ -1,0 +1,147 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"sluice/internal/influx"
+)
+
+func TestMainJob(t *testing.T) {
+	s := deploy(t)
+	// The order matters: each part begins where the one before left the swarm, with one replica.
+	t.Run("it scales up and down with the load and no request fails", func(t *testing.T) { scalesWithoutLoss(t, s) })
+	t.Run("connections and decisions are in InfluxDB", func(t *testing.T) { isRecorded(t, s) })
+	t.Run("what is killed comes back and the scaling stays right", func(t *testing.T) { survives(t, s) })
+}
+
+func scalesWithoutLoss(t *testing.T, s *stack) {
+	r, err := s.attack("up-and-down.yml")
+	if err != nil {
+		t.Errorf("run the load: %v", err)
+	}
+	for _, v := range r.Verdicts {
+		if !v.Passed {
+			t.Errorf("%s: saw %s", v.Expect, v.Saw)
+		}
+	}
+	if r.Total.Retries > 0 {
+		t.Errorf("the client sent %d requests again: each of them met a connection that was closed under it", r.Total.Retries)
+	}
+}
+
+func isRecorded(t *testing.T, s *stack) {
+	reader := influx.NewReader(influx.Config{URL: "http://" + s.influxd, Bucket: "telegraf/autogen"})
+	defer reader.Close()
+	for what, query := range map[string]string{
+		"sessions of the backend": `from(bucket: "telegraf/autogen") |> range(start: -10m)
+			|> filter(fn: (r) => r._measurement == "haproxy" and r.service == "` + appName + `" and r.type == "backend" and r._field == "scur_mean") |> group() |> max()`,
+		"replicas that the scaler wanted": `from(bucket: "telegraf/autogen") |> range(start: -10m)
+			|> filter(fn: (r) => r._measurement == "sluice_scale" and r.service == "` + appName + `" and r._field == "desired") |> toFloat() |> group() |> max()`,
+	} {
+		records, err := reader.Query(t.Context(), query)
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		if len(records) != 1 || records[0].Value < 4 {
+			t.Errorf("%s: got %v, want one maximum of at least 4", what, records)
+		}
+	}
+}
+
+// victim is a process to kill: find answers its id, 0 while it does not run.
+type victim struct {
+	name string
+	find func() int
+	// loses is true where requests in flight are lost with the process.
+	loses bool
+}
+
+func survives(t *testing.T, s *stack) {
+	done := make(chan error, 1)
+	type outage struct {
+		name string
+		at   time.Time
+	}
+	var losing []outage
+	started := time.Now()
+	var seconds []int
+	var begin time.Time
+	go func() {
+		r, err := s.attack("outages.yml")
+		begin = r.Started
+		for _, second := range r.Seconds {
+			seconds = append(seconds, second.Failed)
+		}
+		for _, v := range r.Verdicts {
+			if !v.Passed {
+				err = fmt.Errorf("%s: saw %s", v.Expect, v.Saw)
+			}
+		}
+		done <- err
+	}()
+	s.await(time.Minute, "the load has made it grow", func() bool { return s.replicas() >= 4 })
+	for _, v := range []victim{
+		{"the proxy's controller", func() int { return child(s.container("proxy"), " control") }, false},
+		{"HAProxy's master", func() int { return child(s.container("proxy"), "haproxy -W") }, true},
+		{"the proxy's container", func() int { return s.container("proxy") }, true},
+		{"the scaler", func() int { return s.container("scaler") }, false},
+		{"influxd", func() int { return influxd(s.container("influxdb")) }, false},
+	} {
+		at := time.Now()
+		if v.loses {
+			losing = append(losing, outage{v.name, at})
+		}
+		t.Logf("%s: reachable after %s, back after %s", v.name, s.kill(t, v).Round(time.Millisecond), time.Since(at).Round(time.Millisecond))
+	}
+	t.Logf("all killed and back after %s", time.Since(started).Round(time.Second))
+	if err := <-done; err != nil {
+		t.Errorf("the load through the outages: %v", err)
+	}
+	for i, failed := range seconds {
+		at := begin.Add(time.Duration(i) * time.Second)
+		var cause []string
+		for _, o := range losing {
+			if at.Add(time.Second).After(o.at) && at.Before(o.at.Add(3*time.Second)) {
+				cause = append(cause, o.name)
+			}
+		}
+		if failed > 0 && len(cause) == 0 {
+			t.Errorf("second %d: %d requests failed though nothing that serves them was killed", i, failed)
+		} else if failed > 0 {
+			t.Logf("second %d: %d requests lost with %s", i, failed, strings.Join(cause, ", "))
+		}
+	}
+}
+
+// kill ends the process and waits until requests are answered again, which must be within 2 s, and then until the
+// process is back.
+func (s *stack) kill(t *testing.T, v victim) (reachable time.Duration) {
+	t.Helper()
+	var pid int
+	s.await(30*time.Second, v.name+" runs", func() bool { pid = v.find(); return pid != 0 })
+	at := time.Now()
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatalf("kill %s: %v", v.name, err)
+	}
+	s.await(10*time.Second, v.name+" has ended", func() bool { _, err := os.Stat(fmt.Sprintf("/proc/%d", pid)); return err != nil })
+	s.await(20*time.Second, "requests are answered after the end of "+v.name, func() bool { return s.status() == http.StatusOK })
+	if reachable = time.Since(at); reachable > 2*time.Second {
+		t.Errorf("%s: the service was reachable again only after %s", v.name, reachable)
+	}
+	s.await(30*time.Second, v.name+" is back", func() bool { now := v.find(); return now != 0 && now != pid })
+	return reachable
+}
+
+// influxd is the server itself where the container's first process is a script.
+func influxd(container int) int {
+	if below := child(container, "influxd"); below != 0 {
+		return below
+	}
+	return container
+}

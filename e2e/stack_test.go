@@ -1,0 +1,221 @@
+// Package e2e runs the main job on a real swarm: the stack is deployed as a user would, load is driven through the
+// published port, and what happens is read from the outside.
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/internal/swarm"
+	"sluice/internal/swarm/swarmtest"
+	"sluice/loadtest/result"
+)
+
+// stack is Sluice and the sample application, deployed for one test under names and ports of its own.
+type stack struct {
+	t                          *testing.T
+	root                       string
+	env                        []string
+	swarm                      *swarm.Client
+	http, api, scaler, influxd string // addresses
+}
+
+const (
+	stackName = "sluice-e2e"
+	appStack  = "sluice-e2e-app"
+	appName   = appStack + "_app"
+)
+
+func deploy(t *testing.T) *stack {
+	t.Helper()
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &stack{t: t, root: root, swarm: swarmtest.Need(t), http: freeAddress(t), api: freeAddress(t), scaler: freeAddress(t), influxd: freeAddress(t)}
+	s.env = append(os.Environ(), "SLUICE_STATE="+t.TempDir(), "SLUICE_NETWORK="+stackName,
+		"SLUICE_HTTP_PORT="+port(s.http), "SLUICE_API_PORT="+port(s.api), "SLUICE_SCALER_PORT="+port(s.scaler), "SLUICE_INFLUX_PORT="+port(s.influxd),
+		"SLUICE_SERVICE="+appName)
+	if os.Getenv("CI") == "" && s.try("docker", "image", "inspect", "sluice/proxy", "sluice/scaler", "sluice/demo-app") != nil {
+		t.Skip("the images are not built: run `make ready` first")
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			s.tell()
+		}
+		s.run("scripts/down")
+	})
+	s.run("scripts/deploy", stackName, "deploy/tick/stack.yml", "deploy/demo/observe.yml")
+	s.run("scripts/deploy", appStack, "deploy/demo/stack.yml")
+	s.await(2*time.Minute, "the application answers through the proxy", func() bool { return s.status() == http.StatusOK })
+	s.await(time.Minute, "the scaler sees the application's connections", func() bool { return s.decision().Service == appName && len(s.decision().Metrics) > 0 })
+	return s
+}
+
+// run runs a program of the project in its root and fails the test with what it wrote.
+func (s *stack) run(name string, args ...string) {
+	s.t.Helper()
+	if err := s.try(name, args...); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *stack) try(name string, args ...string) error {
+	output, err := s.command(name, args...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, output)
+	}
+	return nil
+}
+
+func (s *stack) command(name string, args ...string) *exec.Cmd {
+	if strings.Contains(name, "/") {
+		name = filepath.Join(s.root, name)
+	}
+	c := exec.Command(name, args...)
+	c.Dir, c.Env = s.root, s.env
+	return c
+}
+
+// tell writes what the parts have to say, for the reader of a failure.
+func (s *stack) tell() {
+	for _, args := range [][]string{
+		{"service", "ls"}, {"stack", "ps", "--no-trunc", stackName}, {"stack", "ps", "--no-trunc", appStack},
+		{"service", "logs", "--raw", "--tail", "100", stackName + "_proxy"}, {"service", "logs", "--raw", "--tail", "100", stackName + "_scaler"},
+	} {
+		output, _ := s.command("docker", args...).CombinedOutput()
+		s.t.Logf("docker %s\n%s", strings.Join(args, " "), output)
+	}
+}
+
+func (s *stack) await(limit time.Duration, what string, holds func() bool) {
+	s.t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(limit); !holds(); <-tick.C {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("not within %s: %s", limit, what)
+		}
+	}
+}
+
+// status is the answer's code of one request to the application, on a connection of its own; 0 when there is none.
+func (s *stack) status() int {
+	client := http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Get("http://" + s.http + "/demo/")
+	if err != nil {
+		return 0
+	}
+	response.Body.Close()
+	return response.StatusCode
+}
+
+// decision is what the scaler's API says about the application.
+type decision struct {
+	Service, Verdict, Reason  string
+	Current, Desired, Running int
+	Metrics                   []struct {
+		Metric        string
+		Value, Target float64
+	}
+}
+
+func (s *stack) decision() (d decision) {
+	client := http.Client{Timeout: 2 * time.Second}
+	response, err := client.Get("http://" + s.scaler + "/v1/services/" + appName)
+	if err != nil {
+		return d
+	}
+	defer response.Body.Close()
+	_ = json.NewDecoder(response.Body).Decode(&d) // the zero value is "not yet"
+	return d
+}
+
+// attack runs a scenario of testdata and answers its result; the verdicts are the caller's to judge.
+func (s *stack) attack(scenario string) (result.Result, error) {
+	s.t.Helper()
+	dir := filepath.Join(s.t.TempDir(), "report")
+	binary := filepath.Join(s.t.TempDir(), "loadtest")
+	s.run("go", "build", "-buildvcs=false", "-o", binary, "./loadtest")
+	output, failed := s.command(binary, "run", "--plain", "--out", dir, filepath.Join("e2e", "testdata", scenario)).CombinedOutput()
+	s.t.Logf("%s", output)
+	var r result.Result
+	content, err := os.ReadFile(filepath.Join(dir, "result.json"))
+	if err != nil {
+		return r, err
+	}
+	if err := json.NewDecoder(bytes.NewReader(content)).Decode(&r); err != nil {
+		return r, err
+	}
+	return r, failed
+}
+
+// container is the process id of the container that runs a service's only task on this machine.
+func (s *stack) container(service string) int {
+	s.t.Helper()
+	ids, err := s.command("docker", "ps", "--quiet", "--filter", "label=com.docker.swarm.service.name="+stackName+"_"+service).Output()
+	if err != nil || len(strings.Fields(string(ids))) != 1 {
+		return 0
+	}
+	pid, err := s.command("docker", "inspect", "--format", "{{.State.Pid}}", strings.TrimSpace(string(ids))).Output()
+	if err != nil {
+		return 0
+	}
+	n, _ := strconv.Atoi(strings.TrimSpace(string(pid)))
+	return n
+}
+
+// child is the process below parent whose command line holds the words; 0 when there is none.
+func child(parent int, words string) int {
+	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", parent, parent))
+	for field := range strings.FieldsSeq(string(children)) {
+		line, _ := os.ReadFile("/proc/" + field + "/cmdline")
+		if strings.Contains(string(bytes.ReplaceAll(line, []byte{0}, []byte{' '})), words) {
+			pid, _ := strconv.Atoi(field)
+			return pid
+		}
+	}
+	return 0
+}
+
+func (s *stack) replicas() int {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), 5*time.Second)
+	defer cancel()
+	services, err := s.swarm.Services(ctx, swarm.Filter{Label: "com.df.notify"})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, service := range services {
+		if service.Name == appName {
+			return service.Replicas
+		}
+	}
+	return 0
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+func port(address string) string {
+	_, port, _ := net.SplitHostPort(address)
+	return port
+}
