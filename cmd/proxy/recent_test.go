@@ -48,14 +48,14 @@ func samplesOf(t *testing.T, s *haproxystats.Sampler, at time.Time, scur int, ba
 	return s.Next(at, []haproxystats.Worker{{PID: 1, Rows: rows}})
 }
 
-func owner(backend string) (service, stack string) { return "svc_" + backend, "svc" }
+func serviceOf(backend string) (service, stack string) { return "svc_" + backend, "svc" }
 
 func TestRecentServesTheLastMinutesOfBackends(t *testing.T) {
 	r, s := newRecent("proxy-1", time.Second), haproxystats.NewSampler()
 	now := time.Now()
 	for i := range 1000 {
 		at := now.Add(time.Duration(i-999) * time.Second)
-		r.add(at, samplesOf(t, s, at, i, "a", "b"), owner)
+		r.add(at, samplesOf(t, s, at, i, "a", "b"), serviceOf)
 	}
 	all := getRecent(t, r, "")
 	if all.Instance != "proxy-1" || all.Interval != 1 || len(all.Backends) != 2 || all.Backends["a"].Service != "svc_a" {
@@ -103,8 +103,8 @@ func TestRecentRefusesATimeThatIsNone(t *testing.T) {
 func TestRecentForgetsBackendsThatAreGone(t *testing.T) {
 	r, s := newRecent("proxy-1", time.Second), haproxystats.NewSampler()
 	now := time.Now()
-	r.add(now.Add(-time.Hour), samplesOf(t, s, now.Add(-time.Hour), 1, "old"), owner)
-	r.add(now, samplesOf(t, s, now, 1, "new"), owner)
+	r.add(now.Add(-time.Hour), samplesOf(t, s, now.Add(-time.Hour), 1, "old"), serviceOf)
+	r.add(now, samplesOf(t, s, now, 1, "new"), serviceOf)
 	if got := getRecent(t, r, "").Backends; len(got) != 1 || len(r.backends) != 1 {
 		t.Errorf("got %v", got)
 	}

@@ -22,6 +22,7 @@ const (
 	pauseFast    = 100 * time.Millisecond // while something is on its way
 	pauseSlow    = time.Second            // otherwise; longer where the engine needs long to answer
 	pauseBetween = 20 * time.Millisecond  // at least, however many events come
+	fastAfter    = time.Second            // an event may come before the lists show what it is about (measured: 130 ms)
 	fastFor      = time.Minute            // a service that never converges is not polled fast for ever
 	stepTimeout  = 30 * time.Second
 )
@@ -51,6 +52,7 @@ type reconciler struct {
 	unsettled  time.Time      // since when something is on its way; zero: nothing is
 	saved      routing.Config // as it is on disk
 	failure    string
+	hinted     time.Time // when the last event came
 	done       figures
 	view       atomic.Pointer[view]
 }
@@ -103,7 +105,7 @@ func (r *reconciler) run(ctx context.Context, hints <-chan struct{}) {
 		case <-wait.C:
 		case <-hints:
 			r.lister.forget()
-			r.unsettled = time.Time{}
+			r.unsettled, r.hinted = time.Time{}, time.Now()
 			wait.Reset(pauseBetween)
 			<-wait.C
 		}
@@ -172,7 +174,7 @@ func (r *reconciler) step(ctx context.Context) (pause time.Duration, err error) 
 		r.done.services, r.done.routes, r.done.problems = int64(len(swarm.services)), int64(len(table.Routes)), int64(len(problems))
 		*v = view{Table: table, Problems: problems, Waiting: closed, Applied: v.Applied || applied, HAProxyOK: true, Done: r.done, owners: owners(table)}
 	})
-	moving := swarm.converges || len(closed) > 0 || plan.Leaving > 0
+	moving := now.Sub(r.hinted) < fastAfter || swarm.converges || len(closed) > 0 || plan.Leaving > 0
 	return r.pause(now, moving, r.change.shape != "", swarm), nil
 }
 

@@ -144,15 +144,14 @@ func (e *exporter) point(ctx context.Context, at time.Time) {
 				Msg("servers are read once in this many points")
 		}
 	}
-	e.write(at, samples)
+	if e.outbox.Enabled() {
+		e.outbox.Put(e.encode(at, samples))
+	}
 	e.readings = 0
 }
 
-// write hands a point of every sample, and one of the proxy itself, to the outbox.
-func (e *exporter) write(at time.Time, samples []haproxystats.Sample) {
-	if !e.outbox.Enabled() {
-		return
-	}
+// encode makes lines of every sample, and one of the proxy itself.
+func (e *exporter) encode(at time.Time, samples []haproxystats.Sample) []byte {
 	var p influx.Point
 	for s := range haproxystats.Points(at, e.origin, samples) {
 		p.Measurement, p.At, p.Tags, p.Fields = s.Measurement, s.At, p.Tags[:0], p.Fields[:0]
@@ -169,7 +168,7 @@ func (e *exporter) write(at time.Time, samples []haproxystats.Sample) {
 	if err != nil {
 		e.log.Warn().Err(err).Msg("points cannot be encoded")
 	}
-	e.outbox.Put(lines)
+	return lines
 }
 
 // own is the point of the proxy itself.

@@ -155,6 +155,12 @@ func TestExporterKeepsTheSumAcrossAReload(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "all requests are held", func() bool { return h.scur(t, old[0].PID) == held })
+	points := func(since time.Time) []reading { return readings(t, e, since) }
+	start := time.Now()
+	eventually(t, "a whole point is of these", func() bool {
+		p := points(start)
+		return len(p) > 1 && p[len(p)-1].mean == held
+	})
 	since := time.Now()
 	fresh, err := h.Reload(t.Context())
 	if err != nil {
@@ -163,10 +169,8 @@ func TestExporterKeepsTheSumAcrossAReload(t *testing.T) {
 	if got := h.scur(t, fresh.PID); got != 0 {
 		t.Fatalf("the new worker alone says %d sessions: nothing to prove", got)
 	}
-	points := func() []haproxystatsPoint { return recentPoints(t, e, since) }
-	eventually(t, "points are made after the reload", func() bool { return len(points()) > 5 })
-	for _, p := range points() {
-		// Readings before the reload are 20, too.
+	eventually(t, "points are made after the reload", func() bool { return len(points(since)) > 5 })
+	for _, p := range points(since) {
 		if p.mean != held || p.max != held {
 			t.Errorf("mean %v, max %v of open sessions across the reload, want %d", p.mean, p.max, held)
 		}
@@ -177,7 +181,7 @@ func TestExporterKeepsTheSumAcrossAReload(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	eventually(t, "all sessions have ended", func() bool { p := points(); return p[len(p)-1].mean == 0 })
+	eventually(t, "all sessions have ended", func() bool { p := points(since); return p[len(p)-1].mean == 0 })
 	cancel()
 	<-done
 
@@ -190,13 +194,13 @@ func TestExporterKeepsTheSumAcrossAReload(t *testing.T) {
 	}
 }
 
-type haproxystatsPoint struct{ mean, max float64 }
+// reading is what the handler serves of one point.
+type reading struct{ mean, max float64 }
 
-// recentPoints asks the handler for the points of backend app.
-func recentPoints(t *testing.T, e *exporter, since time.Time) (points []haproxystatsPoint) {
+func readings(t *testing.T, e *exporter, since time.Time) (points []reading) {
 	t.Helper()
 	for _, p := range getRecent(t, e.recent, fmt.Sprintf("?since=%d", since.UnixMilli())).Backends["app"].Points {
-		points = append(points, haproxystatsPoint{*p[1], *p[2]})
+		points = append(points, reading{*p[1], *p[2]})
 	}
 	return points
 }

@@ -1,0 +1,167 @@
+package swarm
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/docker/docker/api/types/swarm"
+	"github.com/docker/docker/api/types/versions"
+	"github.com/docker/docker/client"
+)
+
+const (
+	// scaleAttempts bounds the retries when other writers come first.
+	scaleAttempts = 3
+	// oldestAPI is that of Docker Engine 20.10. A lower one was not agreed on but assumed,
+	// for want of an answer, and writing with it wipes fields.
+	oldestAPI = "1.41"
+)
+
+// Scale sets the replicas of a service from `from` to `to` and changes nothing else: no
+// task restarts. It fails with ErrNotFound, ErrNotReplicated, or ErrChanged if the
+// service has not `from` replicas (any more); after an ErrChanged look what it has, for
+// the answer to an update that succeeded may have been lost on the way. Registry
+// credentials are kept and no registry is asked.
+//
+// The engine accepts an update only of the version that was inspected. Scale inspects
+// again when another change came between, and goes on while the replicas are the same.
+//
+// It refuses a service whose spec has a field that is newer than this program, and names
+// the field: the engine could lose it.
+func (c *Client) Scale(ctx context.Context, id string, from, to int) error {
+	if to < 0 {
+		return fmt.Errorf("scale service %s: %d replicas", id, to)
+	}
+	// A client of its own: it agrees on the API version with the engine as it is now.
+	// One that was opened before the engine's upgrade would write with the old version,
+	// and the engine drops the fields that are newer.
+	docker, err := connect(c.host)
+	if err != nil {
+		return err
+	}
+	defer docker.Close()
+	if err := c.scale(ctx, docker, id, from, to); err != nil {
+		return fmt.Errorf("scale service %s: %w", id, err)
+	}
+	return nil
+}
+
+func (c *Client) scale(ctx context.Context, docker *client.Client, id string, from, to int) error {
+	var lost error // the update that came too late
+	var sent uint64
+	for range scaleAttempts {
+		version, spec, err := inspect(ctx, docker, id, from)
+		if err != nil {
+			return err
+		}
+		// The engine reports a lost race as 500 "update out of sequence", like any failure
+		// of its own. The version tells them apart without reading the text: it has moved.
+		if lost != nil && version == sent {
+			return lost
+		}
+		if from == to {
+			return nil
+		}
+		body, err := withReplicas(spec, to)
+		if err != nil {
+			return err
+		}
+		warnings, status, err := update(ctx, docker, id, version, body)
+		switch {
+		case err == nil:
+			c.warn(id, warnings)
+			return nil
+		case status == http.StatusNotFound:
+			return ErrNotFound
+		case status < http.StatusInternalServerError: // 0: no answer
+			return err
+		}
+		lost, sent = err, version
+	}
+	return lost
+}
+
+// inspect returns the version and the spec, as the engine wrote it, of a service that
+// has `from` replicas.
+func inspect(ctx context.Context, docker *client.Client, id string, from int) (uint64, json.RawMessage, error) {
+	service, raw, err := docker.ServiceInspectWithRaw(ctx, id, swarm.ServiceInspectOptions{InsertDefaults: false})
+	if err != nil {
+		return 0, nil, notFound(err)
+	}
+	if modeOf(service.Spec.Mode) != Replicated {
+		return 0, nil, ErrNotReplicated
+	}
+	if have := replicasOf(service.Spec.Mode); have != from {
+		return 0, nil, fmt.Errorf("%w: %d, not %d", ErrChanged, have, from)
+	}
+	var parts struct{ Spec json.RawMessage }
+	if err := json.Unmarshal(raw, &parts); err != nil {
+		return 0, nil, fmt.Errorf("decode service: %w", err)
+	}
+	if err := checkKnown(parts.Spec); err != nil {
+		return 0, nil, err
+	}
+	if v := docker.ClientVersion(); versions.LessThan(v, oldestAPI) {
+		return 0, nil, fmt.Errorf("API version %s is too old to write with, %s is needed", v, oldestAPI)
+	}
+	return service.Version.Index, parts.Spec, nil
+}
+
+// update sends the spec as it stands. The client's own ServiceUpdate would send its
+// types instead, and adds ":latest" to an image without a tag, which restarts every task.
+// It returns the engine's warnings, and its HTTP status or 0 without an answer.
+func update(ctx context.Context, docker *client.Client, id string, version uint64, spec []byte) ([]string, int, error) {
+	target, err := client.ParseHostURL(docker.DaemonHost())
+	if err != nil {
+		return nil, 0, fmt.Errorf("update: %w", err)
+	}
+	if target.Scheme == "unix" {
+		target.Host = client.DummyHost
+	}
+	target.Scheme = "http"
+	target = target.JoinPath("v"+docker.ClientVersion(), "services", id, "update")
+	target.RawQuery = url.Values{
+		"version":          {fmt.Sprint(version)},
+		"registryAuthFrom": {swarm.RegistryAuthFromSpec},
+	}.Encode()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), bytes.NewReader(spec))
+	if err != nil {
+		return nil, 0, fmt.Errorf("update: %w", err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := docker.HTTPClient().Do(request)
+	if err != nil {
+		return nil, 0, fmt.Errorf("update: %w", err)
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	if err != nil {
+		return nil, response.StatusCode, fmt.Errorf("update: %w", err)
+	}
+	var said struct {
+		Message  string   `json:"message"`
+		Warnings []string `json:"Warnings"`
+	}
+	if json.Unmarshal(answer, &said) != nil {
+		said.Message = strings.TrimSpace(string(answer)) // a proxy in between does not speak JSON
+	}
+	if response.StatusCode != http.StatusOK {
+		return nil, response.StatusCode, fmt.Errorf("update: HTTP status %d: %s", response.StatusCode, said.Message)
+	}
+	return said.Warnings, response.StatusCode, nil
+}
+
+func (c *Client) warn(id string, warnings []string) {
+	if c.Warned == nil {
+		return
+	}
+	for _, w := range warnings {
+		c.Warned(id, w)
+	}
+}

@@ -1,0 +1,109 @@
+package swarm
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/docker/docker/api/types/swarm"
+)
+
+// checkKnown fails with the path of the first field of a service spec that this version
+// of the Docker API's types does not carry, or carries differently.
+//
+// An engine that is newer than these types drops what the agreed API version does not
+// know when a spec is written back. Reading the spec into the types and writing it again
+// shows whether there is such a field.
+func checkKnown(raw json.RawMessage) error {
+	var typed swarm.ServiceSpec
+	if err := json.Unmarshal(raw, &typed); err != nil {
+		return fmt.Errorf("decode spec: %w", err)
+	}
+	again, err := json.Marshal(typed)
+	if err != nil {
+		return fmt.Errorf("encode spec: %w", err)
+	}
+	have, err := decodeTree(raw)
+	if err != nil {
+		return err
+	}
+	known, err := decodeTree(again)
+	if err != nil {
+		return err
+	}
+	if path := firstLoss("Spec", have, known); path != "" {
+		return fmt.Errorf("field %s is not known to this program: writing the spec back could lose it", path)
+	}
+	return nil
+}
+
+func decodeTree(data []byte) (any, error) {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber() // a float64 would round large integers, and so hide a change
+	var tree any
+	if err := decoder.Decode(&tree); err != nil {
+		return nil, fmt.Errorf("decode spec: %w", err)
+	}
+	return tree, nil
+}
+
+// firstLoss returns the path of the first part of have, in the order of keys, that known
+// lacks or states differently; "" if there is none. null and absent are the same. What
+// known has in addition does not matter: those are zero values that its types spell out.
+func firstLoss(path string, have, known any) string {
+	switch have := have.(type) {
+	case map[string]any:
+		known, ok := known.(map[string]any)
+		if !ok {
+			return path
+		}
+		for _, key := range slices.Sorted(maps.Keys(have)) {
+			if loss := firstLoss(path+"."+key, have[key], known[key]); loss != "" {
+				return loss
+			}
+		}
+	case []any:
+		known, ok := known.([]any)
+		if !ok || len(known) != len(have) {
+			return path
+		}
+		for i := range have {
+			if loss := firstLoss(fmt.Sprintf("%s[%d]", path, i), have[i], known[i]); loss != "" {
+				return loss
+			}
+		}
+	default:
+		if have != nil && have != known {
+			return path
+		}
+	}
+	return ""
+}
+
+// withReplicas returns the spec with Mode.Replicated.Replicas set, and every other byte
+// that matters as it was.
+func withReplicas(raw json.RawMessage, replicas int) (json.RawMessage, error) {
+	return edit(raw, []string{"Mode", "Replicated", "Replicas"}, replicas)
+}
+
+func edit(raw json.RawMessage, path []string, value int) (json.RawMessage, error) {
+	if len(path) == 0 {
+		return json.Marshal(value)
+	}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &object); err != nil {
+		return nil, fmt.Errorf("decode spec at %s: %w", path[0], err)
+	}
+	inner, ok := object[path[0]]
+	if !ok {
+		return nil, fmt.Errorf("edit spec: no field %s", path[0])
+	}
+	edited, err := edit(inner, path[1:], value)
+	if err != nil {
+		return nil, err
+	}
+	object[path[0]] = edited
+	return json.Marshal(object)
+}

@@ -1,0 +1,196 @@
+package swarmtest
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	cerrdefs "github.com/containerd/errdefs"
+	dockerswarm "github.com/docker/docker/api/types/swarm"
+
+	"sluice/internal/swarm"
+)
+
+// Service describes a service to start. The zero value is one replica of Image, on no
+// network, with no ports.
+type Service struct {
+	Name     string // "" = a unique one
+	Image    string // "" = that of Image
+	Args     []string
+	Env      []string // TASK_SLOT is always there
+	Labels   map[string]string
+	Networks []string // IDs or names
+	Replicas int      // 0 = 1, unless Global
+	None     bool     // no replica
+	Global   bool
+	Ports    map[uint32]uint32              // port of the container -> port of the host, mode host; 0 = any, see HostPort
+	Edit     func(*dockerswarm.ServiceSpec) // last word on the specification, nil for none
+}
+
+// Start creates a service, without VIP, and removes it at the end of the test. It does
+// not wait for the tasks: see Running.
+func Start(t testing.TB, s Service) swarm.Service {
+	t.Helper()
+	docker := Docker(t)
+	ctx, cancel := limit()
+	defer cancel()
+	created, err := docker.ServiceCreate(ctx, spec(t, s), dockerswarm.ServiceCreateOptions{})
+	if err != nil {
+		t.Fatalf("create service: %v", err)
+	}
+	t.Cleanup(func() { Remove(t, created.ID) })
+	return Inspect(t, created.ID)
+}
+
+func spec(t testing.TB, s Service) dockerswarm.ServiceSpec {
+	if s.Name == "" {
+		s.Name = unique("svc")
+	}
+	if s.Image == "" {
+		s.Image = Image(t)
+	}
+	labels := owner()
+	maps.Copy(labels, s.Labels)
+	grace, delay := 5*time.Second, 100*time.Millisecond
+	spec := dockerswarm.ServiceSpec{
+		Annotations: dockerswarm.Annotations{Name: s.Name, Labels: labels},
+		TaskTemplate: dockerswarm.TaskSpec{
+			ContainerSpec: &dockerswarm.ContainerSpec{
+				Image:           s.Image,
+				Args:            s.Args,
+				Env:             append([]string{"TASK_SLOT={{.Task.Slot}}"}, s.Env...),
+				StopGracePeriod: &grace,
+			},
+			RestartPolicy: &dockerswarm.RestartPolicy{Delay: &delay},
+		},
+		EndpointSpec: &dockerswarm.EndpointSpec{Mode: dockerswarm.ResolutionModeDNSRR},
+	}
+	for _, network := range s.Networks {
+		spec.TaskTemplate.Networks = append(spec.TaskTemplate.Networks, dockerswarm.NetworkAttachmentConfig{Target: network})
+	}
+	for _, inside := range slices.Sorted(maps.Keys(s.Ports)) {
+		spec.EndpointSpec.Ports = append(spec.EndpointSpec.Ports, dockerswarm.PortConfig{
+			TargetPort: inside, PublishedPort: s.Ports[inside], PublishMode: dockerswarm.PortConfigPublishModeHost,
+		})
+	}
+	spec.Mode = mode(s)
+	if s.Edit != nil {
+		s.Edit(&spec)
+	}
+	return spec
+}
+
+func mode(s Service) dockerswarm.ServiceMode {
+	if s.Global {
+		return dockerswarm.ServiceMode{Global: &dockerswarm.GlobalService{}}
+	}
+	replicas := uint64(max(s.Replicas, 1))
+	if s.None {
+		replicas = 0
+	}
+	return dockerswarm.ServiceMode{Replicated: &dockerswarm.ReplicatedService{Replicas: &replicas}}
+}
+
+// Change edits the specification of a service as another program would.
+func Change(t testing.TB, id string, edit func(*dockerswarm.ServiceSpec)) {
+	t.Helper()
+	docker := Docker(t)
+	// The swarm itself writes services while it updates them: the last look may be old.
+	Wait(t, "change of service "+id, func(ctx context.Context) bool {
+		s, _, err := docker.ServiceInspectWithRaw(ctx, id, dockerswarm.ServiceInspectOptions{})
+		if err != nil {
+			t.Fatalf("inspect service: %v", err)
+		}
+		edit(&s.Spec)
+		_, err = docker.ServiceUpdate(ctx, id, s.Version, s.Spec, dockerswarm.ServiceUpdateOptions{})
+		return err == nil
+	})
+}
+
+// Label sets a label of a service.
+func Label(t testing.TB, id, key, value string) {
+	t.Helper()
+	Change(t, id, func(spec *dockerswarm.ServiceSpec) { spec.Labels[key] = value })
+}
+
+// Rollback does what `docker service rollback` does.
+func Rollback(t testing.TB, id string) {
+	t.Helper()
+	docker := Docker(t)
+	ctx, cancel := limit()
+	defer cancel()
+	s, _, err := docker.ServiceInspectWithRaw(ctx, id, dockerswarm.ServiceInspectOptions{})
+	if err != nil {
+		t.Fatalf("inspect service: %v", err)
+	}
+	if _, err := docker.ServiceUpdate(ctx, id, s.Version, s.Spec, dockerswarm.ServiceUpdateOptions{Rollback: "previous"}); err != nil {
+		t.Fatalf("roll back service: %v", err)
+	}
+}
+
+// Remove removes a service. One that is gone already is fine.
+func Remove(t testing.TB, id string) {
+	t.Helper()
+	ctx, cancel := limit()
+	defer cancel()
+	if err := Docker(t).ServiceRemove(ctx, id); err != nil && !notFound(err) {
+		t.Errorf("remove service: %v", err)
+	}
+}
+
+// Inspect returns a service as Sluice sees it.
+func Inspect(t testing.TB, id string) swarm.Service {
+	t.Helper()
+	ctx, cancel := limit()
+	defer cancel()
+	services, err := Need(t).Services(ctx, swarm.Filter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(services, func(s swarm.Service) bool { return s.ID == id })
+	if i < 0 {
+		t.Fatalf("service %s is not there", id)
+	}
+	return services[i]
+}
+
+// Running waits until exactly n tasks of the service are to run, and run. It returns them in the order of slots.
+func Running(t testing.TB, id string, n int) []swarm.Task {
+	t.Helper()
+	c := Need(t)
+	var tasks []swarm.Task
+	Wait(t, "tasks of service "+id+" to run", func(ctx context.Context) bool {
+		var err error
+		if tasks, err = c.Tasks(ctx, []string{id}); err != nil {
+			return false
+		}
+		running := func(task swarm.Task) bool { return task.State == "running" && task.Desired == "running" }
+		return len(tasks) == n && !slices.ContainsFunc(tasks, func(task swarm.Task) bool { return !running(task) })
+	})
+	slices.SortFunc(tasks, func(a, b swarm.Task) int { return a.Slot - b.Slot })
+	return tasks
+}
+
+// HostPort returns "127.0.0.1:port" of a running task that publishes a port of its container.
+func HostPort(t testing.TB, taskID string, inside uint32) string {
+	t.Helper()
+	docker := Docker(t)
+	ctx, cancel := limit()
+	defer cancel()
+	task, _, err := docker.TaskInspectWithRaw(ctx, taskID)
+	if err != nil {
+		t.Fatalf("inspect task: %v", err)
+	}
+	for _, port := range task.Status.PortStatus.Ports {
+		if port.TargetPort == inside {
+			return fmt.Sprintf("127.0.0.1:%d", port.PublishedPort)
+		}
+	}
+	t.Fatalf("task %s publishes no port %d", taskID, inside)
+	return ""
+}
+
+func notFound(err error) bool { return cerrdefs.IsNotFound(err) }
