@@ -15,12 +15,13 @@ import (
 func TestMainJob(t *testing.T) {
 	s := deploy(t)
 	// The order matters: each part begins where the one before left the swarm, with one replica.
-	t.Run("it scales up and down with the load and no request fails", func(t *testing.T) { scalesWithoutLoss(t, s) })
-	t.Run("connections and decisions are in InfluxDB", func(t *testing.T) { isRecorded(t, s) })
-	t.Run("what is killed comes back and the scaling stays right", func(t *testing.T) { survives(t, s) })
+	t.Run("it scales up and down with the load and no request fails", func(t *testing.T) { scalesWithoutLoss(s.in(t)) })
+	t.Run("connections and decisions are in InfluxDB", func(t *testing.T) { isRecorded(s.in(t)) })
+	t.Run("what is killed comes back and the scaling stays right", func(t *testing.T) { survives(s.in(t)) })
 }
 
-func scalesWithoutLoss(t *testing.T, s *stack) {
+func scalesWithoutLoss(s *stack) {
+	t := s.t
 	r, err := s.attack("up-and-down.yml")
 	if err != nil {
 		t.Errorf("run the load: %v", err)
@@ -35,7 +36,8 @@ func scalesWithoutLoss(t *testing.T, s *stack) {
 	}
 }
 
-func isRecorded(t *testing.T, s *stack) {
+func isRecorded(s *stack) {
+	t := s.t
 	reader := influx.NewReader(influx.Config{URL: "http://" + s.influxd, Bucket: "telegraf/autogen"})
 	defer reader.Close()
 	for what, query := range map[string]string{
@@ -58,15 +60,18 @@ func isRecorded(t *testing.T, s *stack) {
 type victim struct {
 	name string
 	find func() int
+	// within is how soon requests must be answered again.
+	within time.Duration
 	// loses is true where requests in flight are lost with the process.
 	loses bool
 }
 
-func survives(t *testing.T, s *stack) {
+func survives(s *stack) {
+	t := s.t
 	done := make(chan error, 1)
 	type outage struct {
-		name string
-		at   time.Time
+		victim
+		at time.Time
 	}
 	var losing []outage
 	started := time.Now()
@@ -87,17 +92,19 @@ func survives(t *testing.T, s *stack) {
 	}()
 	s.await(time.Minute, "the load has made it grow", func() bool { return s.replicas() >= 4 })
 	for _, v := range []victim{
-		{"the proxy's controller", func() int { return child(s.container("proxy"), " control") }, false},
-		{"HAProxy's master", func() int { return child(s.container("proxy"), "haproxy -W") }, true},
-		{"the proxy's container", func() int { return s.container("proxy") }, true},
-		{"the scaler", func() int { return s.container("scaler") }, false},
-		{"influxd", func() int { return influxd(s.container("influxdb")) }, false},
+		{"the proxy's controller", func() int { return child(s.container("proxy"), " control") }, 2 * time.Second, false},
+		{"HAProxy's master", func() int { return child(s.container("proxy"), "haproxy -W") }, 2 * time.Second, true},
+		// With its first process the whole container ends; how soon the swarm starts another one is not ours to say
+		// (about 2 s on an idle machine).
+		{"the proxy's container", func() int { return s.container("proxy") }, 10 * time.Second, true},
+		{"the scaler", func() int { return s.container("scaler") }, 2 * time.Second, false},
+		{"influxd", func() int { return influxd(s.container("influxdb")) }, 2 * time.Second, false},
 	} {
 		at := time.Now()
 		if v.loses {
-			losing = append(losing, outage{v.name, at})
+			losing = append(losing, outage{v, at})
 		}
-		t.Logf("%s: reachable after %s, back after %s", v.name, s.kill(t, v).Round(time.Millisecond), time.Since(at).Round(time.Millisecond))
+		t.Logf("%s: reachable after %s, back after %s", v.name, s.kill(v).Round(time.Millisecond), time.Since(at).Round(time.Millisecond))
 	}
 	t.Logf("all killed and back after %s", time.Since(started).Round(time.Second))
 	if err := <-done; err != nil {
@@ -107,7 +114,7 @@ func survives(t *testing.T, s *stack) {
 		at := begin.Add(time.Duration(i) * time.Second)
 		var cause []string
 		for _, o := range losing {
-			if at.Add(time.Second).After(o.at) && at.Before(o.at.Add(3*time.Second)) {
+			if at.Add(time.Second).After(o.at) && at.Before(o.at.Add(o.within+time.Second)) {
 				cause = append(cause, o.name)
 			}
 		}
@@ -121,7 +128,8 @@ func survives(t *testing.T, s *stack) {
 
 // kill ends the process and waits until requests are answered again, which must be within 2 s, and then until the
 // process is back.
-func (s *stack) kill(t *testing.T, v victim) (reachable time.Duration) {
+func (s *stack) kill(v victim) (reachable time.Duration) {
+	t := s.t
 	t.Helper()
 	var pid int
 	s.await(30*time.Second, v.name+" runs", func() bool { pid = v.find(); return pid != 0 })
@@ -131,7 +139,7 @@ func (s *stack) kill(t *testing.T, v victim) (reachable time.Duration) {
 	}
 	s.await(10*time.Second, v.name+" has ended", func() bool { _, err := os.Stat(fmt.Sprintf("/proc/%d", pid)); return err != nil })
 	s.await(20*time.Second, "requests are answered after the end of "+v.name, func() bool { return s.status() == http.StatusOK })
-	if reachable = time.Since(at); reachable > 2*time.Second {
+	if reachable = time.Since(at); reachable > v.within {
 		t.Errorf("%s: the service was reachable again only after %s", v.name, reachable)
 	}
 	s.await(30*time.Second, v.name+" is back", func() bool { now := v.find(); return now != 0 && now != pid })

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -44,12 +45,14 @@ func deploy(t *testing.T) *stack {
 		t.Fatal(err)
 	}
 	s := &stack{t: t, root: root, swarm: swarmtest.Need(t), http: freeAddress(t), api: freeAddress(t), scaler: freeAddress(t), influxd: freeAddress(t)}
-	s.env = append(os.Environ(), "SLUICE_STATE="+t.TempDir(), "SLUICE_NETWORK="+stackName,
+	// A folder that stays: what a run that was interrupted left is removed by the next one.
+	s.env = append(os.Environ(), "SLUICE_STATE="+filepath.Join(root, ".sluice", "e2e"), "SLUICE_NETWORK="+stackName,
 		"SLUICE_HTTP_PORT="+port(s.http), "SLUICE_API_PORT="+port(s.api), "SLUICE_SCALER_PORT="+port(s.scaler), "SLUICE_INFLUX_PORT="+port(s.influxd),
 		"SLUICE_SERVICE="+appName)
 	if os.Getenv("CI") == "" && s.try("docker", "image", "inspect", "sluice/proxy", "sluice/scaler", "sluice/demo-app") != nil {
 		t.Skip("the images are not built: run `make ready` first")
 	}
+	s.run("scripts/down")
 	t.Cleanup(func() {
 		if t.Failed() {
 			s.tell()
@@ -61,6 +64,13 @@ func deploy(t *testing.T) *stack {
 	s.await(2*time.Minute, "the application answers through the proxy", func() bool { return s.status() == http.StatusOK })
 	s.await(time.Minute, "the scaler sees the application's connections", func() bool { return s.decision().Service == appName && len(s.decision().Metrics) > 0 })
 	return s
+}
+
+// in is the same stack for a subtest, which then is the one to fail.
+func (s *stack) in(t *testing.T) *stack {
+	inner := *s
+	inner.t = t
+	return &inner
 }
 
 // run runs a program of the project in its root and fails the test with what it wrote.
@@ -80,7 +90,7 @@ func (s *stack) try(name string, args ...string) error {
 }
 
 func (s *stack) command(name string, args ...string) *exec.Cmd {
-	if strings.Contains(name, "/") {
+	if strings.HasPrefix(name, "scripts/") {
 		name = filepath.Join(s.root, name)
 	}
 	c := exec.Command(name, args...)
@@ -153,7 +163,7 @@ func (s *stack) attack(scenario string) (result.Result, error) {
 	var r result.Result
 	content, err := os.ReadFile(filepath.Join(dir, "result.json"))
 	if err != nil {
-		return r, err
+		return r, errors.Join(failed, err)
 	}
 	if err := json.NewDecoder(bytes.NewReader(content)).Decode(&r); err != nil {
 		return r, err
@@ -178,8 +188,13 @@ func (s *stack) container(service string) int {
 
 // child is the process below parent whose command line holds the words; 0 when there is none.
 func child(parent int, words string) int {
-	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", parent, parent))
-	for field := range strings.FieldsSeq(string(children)) {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", parent)) // each thread lists those that it started
+	var children strings.Builder
+	for _, file := range threads {
+		list, _ := os.ReadFile(file)
+		children.Write(list)
+	}
+	for field := range strings.FieldsSeq(children.String()) {
 		line, _ := os.ReadFile("/proc/" + field + "/cmdline")
 		if strings.Contains(string(bytes.ReplaceAll(line, []byte{0}, []byte{' '})), words) {
 			pid, _ := strconv.Atoi(field)

@@ -1,0 +1,49 @@
+# Everything is done by a script or a Go command that can be run alone as well: see scripts/.
+SHELL := bash
+export CGO_ENABLED := 0
+.NOTPARALLEL:
+.PHONY: help build check test ready demo down bench docs images tools clean
+
+help: ## list the targets
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+build: ## build proxy, scaler and loadtest into .build/bin
+	go build -buildvcs=false -o .build/bin/ ./cmd/... ./loadtest
+
+check: ## formatting, vet, staticcheck, generated documentation, scripts
+	@test -z "$$(gofmt -l .)" || { gofmt -d . | head -50; exit 1; }
+	go vet ./...
+	go tool staticcheck ./...
+	go run ./docs/gen --check
+	@! command -v shellcheck || shellcheck -x -P scripts scripts/* .ci/run deploy/images/*-entrypoint
+
+test: ready check ## everything, against the real HAProxy, InfluxDB, Docker and swarm; none left out
+	CI=true go test -p 1 -timeout 15m ./...
+
+ready: ## what the tests need: packages, tools, engine, swarm, images
+	scripts/setup
+	scripts/tools
+	scripts/docker
+	scripts/swarm
+	scripts/images
+
+demo: ## Sluice and a sample service on this machine's swarm, under load
+	scripts/demo
+
+down: ## remove what was started from here, and nothing else
+	scripts/down
+
+bench: ## Go benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+docs: ## write the generated documentation
+	go run ./docs/gen
+
+images: ## build the images
+	scripts/images
+
+tools: ## build InfluxDB and Telegraf into .tools/bin
+	scripts/tools
+
+clean: ## remove what was built: .build, .tools
+	rm -rf .build .tools bench/tmp
