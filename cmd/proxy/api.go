@@ -2,17 +2,12 @@ package main
 
 import (
 	"cmp"
-	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"net"
 	"net/http"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"sluice/internal/daemon"
 	"sluice/internal/label"
 	"sluice/routing"
 )
@@ -32,32 +27,9 @@ func (a api) handler() http.Handler {
 	mux.Handle("GET /v1/stats", a.recent)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.gather, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /v1/docker-flow-proxy/ping", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusOK, map[string]string{"Status": "OK"})
+		daemon.Answer(w, http.StatusOK, map[string]string{"Status": "OK"})
 	})
 	return mux
-}
-
-// serve listens until ctx ends.
-func (a api) serve(ctx context.Context, address string) error {
-	server := &http.Server{Addr: address, Handler: a.handler(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute,
-		BaseContext: func(net.Listener) context.Context { return ctx }}
-	defer context.AfterFunc(ctx, func() {
-		// The context has ended; answers in progress get a moment of their own.
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		_ = server.Shutdown(closing)
-	})()
-	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve the API: %w", err)
-	}
-	return nil
-}
-
-// healthAnswer is the body of /healthz and /readyz.
-type healthAnswer struct {
-	Status string     `json:"status"` // ok, degraded (it serves, but something is wrong), down
-	Reason string     `json:"reason,omitempty"`
-	Since  *time.Time `json:"since,omitempty"`
 }
 
 // health is 503 only when HAProxy does not answer: a container must not be killed because the swarm's API is away.
@@ -65,13 +37,13 @@ func (a api) health(w http.ResponseWriter, _ *http.Request) {
 	v := a.view()
 	switch {
 	case v.Failure == "" && v.HAProxyOK:
-		answer(w, http.StatusOK, healthAnswer{Status: "ok"})
+		daemon.Health{Status: "ok"}.Answer(w)
 	case v.Failure == "":
-		answer(w, http.StatusServiceUnavailable, healthAnswer{Status: "down", Reason: "starting"})
+		daemon.Health{Status: "down", Reason: "starting"}.Answer(w)
 	case v.HAProxyOK:
-		answer(w, http.StatusOK, healthAnswer{Status: "degraded", Reason: v.Failure, Since: &v.FailedAt})
+		daemon.Health{Status: "degraded", Reason: v.Failure, Since: &v.FailedAt}.Answer(w)
 	default:
-		answer(w, http.StatusServiceUnavailable, healthAnswer{Status: "down", Reason: v.Failure, Since: &v.FailedAt})
+		daemon.Health{Status: "down", Reason: v.Failure, Since: &v.FailedAt}.Answer(w)
 	}
 }
 
@@ -79,10 +51,10 @@ func (a api) health(w http.ResponseWriter, _ *http.Request) {
 func (a api) ready(w http.ResponseWriter, _ *http.Request) {
 	v := a.view()
 	if v.Applied && v.HAProxyOK {
-		answer(w, http.StatusOK, healthAnswer{Status: "ok"})
+		daemon.Health{Status: "ok"}.Answer(w)
 		return
 	}
-	answer(w, http.StatusServiceUnavailable, healthAnswer{Status: "down", Reason: cmp.Or(v.Failure, "the swarm has not been read yet")})
+	daemon.Health{Status: "down", Reason: cmp.Or(v.Failure, "the swarm has not been read yet")}.Answer(w)
 }
 
 // routeAnswer is one backend with everything that leads to it.
@@ -110,40 +82,5 @@ func (a api) routes(w http.ResponseWriter, _ *http.Request) {
 		body.Routes = append(body.Routes, routeAnswer{Service: b.Service, Stack: b.Stack, Backend: b.Name, Routes: append([]routing.Route{}, leads[b.Name]...),
 			Rewrites: b.Rewrites, Servers: append([]routing.Server{}, b.Servers...), Note: b.Note})
 	}
-	answer(w, http.StatusOK, body)
-}
-
-func answer(w http.ResponseWriter, code int, body any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(body) // a client that went away is its own affair
-}
-
-// healthCommand is the container's health check.
-type healthCommand struct {
-	IP   string `name:"ip" env:"IP" help:"Address of the API; by default 127.0.0.1."`
-	Port int    `env:"PORT" default:"8080" help:"Port of the API."`
-}
-
-func (c *healthCommand) Run(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(cmp.Or(c.IP, "127.0.0.1"), fmt.Sprint(c.Port))+"/healthz", nil)
-	if err != nil {
-		return err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return fmt.Errorf("ask for health: %w", err)
-	}
-	defer response.Body.Close()
-	var body healthAnswer
-	if err := json.NewDecoder(response.Body).Decode(&body); err != nil {
-		return fmt.Errorf("ask for health: %w", err)
-	}
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("the proxy is %s: %s", body.Status, body.Reason)
-	}
-	fmt.Println(body.Status, body.Reason)
-	return nil
+	daemon.Answer(w, http.StatusOK, body)
 }

@@ -10,10 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/alecthomas/kong"
-	"github.com/rs/zerolog"
-
-	"sluice/internal/influx"
+	"sluice/internal/daemon"
 	"sluice/routing"
 )
 
@@ -91,18 +88,14 @@ func (p place) spoolDir() string  { return filepath.Join(p.Dir, "spool") }
 type controlSettings struct {
 	routeSettings
 	place
-	LogLevel      string        `env:"LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"Least severe log lines that are written."`
+	daemon.Log
+	daemon.API
+	daemon.Influx
 	DockerHost    string        `env:"DOCKER_HOST" placeholder:"ADDRESS" help:"API of a swarm manager; by default the local socket."`
-	IP            string        `name:"ip" env:"IP" help:"Address that the API listens on; by default all."`
-	Port          int           `env:"PORT" default:"8080" help:"Port of the API."`
 	DrainTimeout  time.Duration `env:"DRAIN_TIMEOUT" default:"30s" help:"How long connections may finish after SIGTERM."`
 	StatsInterval time.Duration `env:"STATS_INTERVAL" default:"1s" help:"Time between two points of every backend."`
 	StatsServers  bool          `env:"STATS_SERVERS" default:"true" negatable:"" help:"Export every server of every backend too."`
 	Instance      string        `env:"PROXY_INSTANCE" placeholder:"NAME" help:"Name of this proxy in the statistics; by default the host's name."`
-	InfluxURL     string        `env:"INFLUX_URL" placeholder:"URL" help:"InfluxDB to export to; nothing is exported without it."`
-	InfluxToken   string        `env:"INFLUX_TOKEN" help:"Token, for 1.8 user:password. Also as INFLUX_TOKEN_FILE."`
-	InfluxOrg     string        `env:"INFLUX_ORG" help:"Organisation, empty for 1.8."`
-	InfluxBucket  string        `env:"INFLUX_BUCKET" default:"telegraf/autogen" help:"Bucket, for 1.8 database/retention-policy."`
 	SpoolLimit    int64         `env:"SPOOL_LIMIT" default:"268435456" help:"Bytes of points kept while InfluxDB does not take them."`
 }
 
@@ -111,13 +104,11 @@ func (s controlSettings) validate() error {
 		return err
 	}
 	if s.InfluxURL != "" {
-		if err := (influx.Config{URL: s.InfluxURL, Token: s.InfluxToken, Org: s.InfluxOrg, Bucket: s.InfluxBucket}).Validate(); err != nil {
+		if err := s.Influx.Config().Validate(); err != nil {
 			return err
 		}
 	}
 	switch {
-	case s.Port < 1 || s.Port > 65535:
-		return fmt.Errorf("PORT: is not a port between 1 and 65535, got %d", s.Port)
 	case s.StatsInterval < 100*time.Millisecond:
 		return fmt.Errorf("STATS_INTERVAL: is less than 100ms, got %s", s.StatsInterval)
 	case s.SpoolLimit < 1<<20:
@@ -125,41 +116,5 @@ func (s controlSettings) validate() error {
 	case s.Maxconn < 0:
 		return fmt.Errorf("MAXCONN: is negative, got %d", s.Maxconn)
 	}
-	return nil
-}
-
-func (s controlSettings) logger() zerolog.Logger {
-	level, _ := zerolog.ParseLevel(s.LogLevel) // kong's enum has checked it
-	zerolog.TimeFieldFormat = zerolog.TimeFormatUnixMs
-	return zerolog.New(os.Stderr).Level(level).With().Timestamp().Logger()
-}
-
-// secretFiles reads a setting FOO from the file that FOO_FILE names, or from the Docker secret dfp_foo, where neither
-// flag nor FOO is given.
-type secretFiles struct {
-	lookup func(name string) (string, bool)
-	read   func(path string) ([]byte, error)
-}
-
-// Validate is part of kong.Resolver.
-func (secretFiles) Validate(*kong.Application) error { return nil }
-
-// Resolve is part of kong.Resolver; kong asks it after flags and before defaults.
-func (f secretFiles) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-	for _, name := range flag.Envs {
-		if _, given := f.lookup(name); given {
-			return nil, nil
-		}
-		if path, given := f.lookup(name + "_FILE"); given {
-			content, err := f.read(path)
-			if err != nil {
-				return nil, fmt.Errorf("%s_FILE: %w", name, err)
-			}
-			return strings.TrimSpace(string(content)), nil
-		}
-		if content, err := f.read("/run/secrets/dfp_" + strings.ToLower(name)); err == nil {
-			return strings.TrimSpace(string(content)), nil
-		}
-	}
-	return nil, nil
+	return s.Check()
 }

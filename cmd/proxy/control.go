@@ -15,7 +15,6 @@ import (
 
 	"sluice/haproxystats"
 	"sluice/internal/haproxy"
-	"sluice/internal/influx"
 	"sluice/internal/swarm"
 )
 
@@ -30,7 +29,7 @@ func (c *controlCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log := c.logger()
+	log := c.Logger()
 	store, err := haproxy.OpenStore(c.configDir(), c.HAProxy)
 	if err != nil {
 		return err
@@ -59,8 +58,7 @@ func (c *controlCommand) Run(ctx context.Context) error {
 	group.Go(func() error { loop.run(ctx, hints(ctx, client)); return nil })
 	group.Go(func() error { export.run(ctx); return nil })
 	group.Go(func() error {
-		a := api{view: loop.view.Load, recent: export.recent, gather: registry}
-		return a.serve(ctx, fmt.Sprintf("%s:%d", c.IP, c.Port))
+		return c.Serve(ctx, api{view: loop.view.Load, recent: export.recent, gather: registry}.handler())
 	})
 	return group.Wait()
 }
@@ -74,7 +72,7 @@ func (c *controlCommand) exporter(loop *reconciler, log zerolog.Logger) (*export
 	return newExporter(loop.engine.master, exportSettings{
 		interval: c.StatsInterval, servers: c.StatsServers, figures: loop.figures,
 		origin: haproxystats.Origin{Host: host, Server: cmp.Or(c.Instance, host), Owner: loop.owner},
-		influx: influx.Config{URL: c.InfluxURL, Token: c.InfluxToken, Org: c.InfluxOrg, Bucket: c.InfluxBucket},
+		influx: c.Config(),
 		dir:    c.spoolDir(), limit: c.SpoolLimit,
 	}, log), nil
 }

@@ -82,6 +82,9 @@ backend app
 		cmd.Stderr = nil
 	}
 	if err := cmd.Start(); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
 		t.Skipf("haproxy does not start: %v", err)
 	}
 	file.Close()

@@ -26,7 +26,7 @@ func (c *runCommand) Run(ctx context.Context) error {
 	if err := c.validate(); err != nil {
 		return err
 	}
-	log := c.logger()
+	log := c.Logger()
 	// A start must not wait for the swarm: HAProxy begins with the last good configuration, or with an empty one.
 	store, err := startingConfig(ctx, c.controlSettings, log)
 	if err != nil {

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"sluice/internal/daemon"
+)
+
+// sources are what every command that decides must reach.
+type sources struct {
+	DockerHost string `env:"DOCKER_HOST" placeholder:"ADDRESS" help:"API of a swarm manager; by default the local socket."`
+	daemon.Influx
+}
+
+func (s sources) validate() error {
+	if s.InfluxURL == "" {
+		return errors.New("INFLUX_URL: is missing, the scaler reads there what the proxies measured")
+	}
+	return s.Config().Validate()
+}
+
+// settings are everything that `scaler run` needs. They are read once, here.
+type settings struct {
+	sources
+	daemon.API
+	daemon.Log
+	Dir      string        `env:"DIR" default:"/var/lib/sluice" type:"path" help:"Folder for the spool of decisions."`
+	Interval time.Duration `env:"INTERVAL" default:"1s" help:"Time between two looks at all services."`
+}
+
+func (s settings) validate() error {
+	if s.Interval < 100*time.Millisecond || s.Interval > time.Minute {
+		return fmt.Errorf("INTERVAL: must lie between 100ms and 1m, got %s", s.Interval)
+	}
+	return errors.Join(s.Check(), s.sources.validate())
+}
+
+func (s settings) spoolDir() string { return filepath.Join(s.Dir, "scaler-spool") }
+
+// print logs the settings with the secrets hidden.
+func (s settings) print(log zerolog.Logger) {
+	token := "none"
+	if s.InfluxToken != "" {
+		token = "hidden"
+	}
+	log.Info().Str("version", version).Str("docker", s.DockerHost).Str("influx", s.InfluxURL).Str("influxToken", token).
+		Str("influxOrg", s.InfluxOrg).Str("influxBucket", s.InfluxBucket).Str("dir", s.Dir).Stringer("interval", s.Interval).
+		Int("port", s.Port).Msg("settings")
+}

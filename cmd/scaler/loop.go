@@ -1,0 +1,255 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"sluice/internal/swarm"
+	"sluice/policy"
+)
+
+// swarmAPI is what the loop needs of a manager.
+type swarmAPI interface {
+	Services(ctx context.Context, f swarm.Filter) ([]swarm.Service, error)
+	Tasks(ctx context.Context, serviceIDs []string) ([]swarm.Task, error)
+	Scale(ctx context.Context, id string, from, to int) error
+}
+
+const (
+	listEvery    = 10 * time.Second // services, when no hint came
+	swarmTimeout = 5 * time.Second
+	scaleAtOnce  = 8 // ServiceUpdates in flight
+)
+
+// loop looks, decides and acts, once a tick. One goroutine runs it.
+type loop struct {
+	swarm    swarmAPI
+	feed     *feed
+	recorder *recorder
+	log      zerolog.Logger
+	interval time.Duration
+
+	subjects map[string]*subject // by service ID
+	listed   time.Time           // when the services were last listed
+	stale    bool                // list them at the next tick
+	failure  string              // why the last tick decided nothing
+}
+
+func newLoop(s swarmAPI, f *feed, r *recorder, log zerolog.Logger, interval time.Duration) *loop {
+	return &loop{swarm: s, feed: f, recorder: r, log: log, interval: interval, subjects: map[string]*subject{}}
+}
+
+// run ticks until ctx ends. A hint says that the services may have changed.
+func (l *loop) run(ctx context.Context, hints <-chan struct{}) {
+	ticker := time.NewTicker(l.interval)
+	defer ticker.Stop()
+	for {
+		l.tick(ctx)
+		for waiting := true; waiting; {
+			select {
+			case <-ctx.Done():
+				return
+			case _, open := <-hints:
+				if l.stale = true; !open {
+					hints = nil
+				}
+			case <-ticker.C:
+				waiting = false
+			}
+		}
+	}
+}
+
+// tick is one round. What could not be read completely changes nothing.
+func (l *loop) tick(ctx context.Context) {
+	start := time.Now()
+	err := l.look(ctx)
+	if ctx.Err() != nil {
+		return
+	}
+	if l.report(err); err == nil {
+		l.act(ctx, l.decide(time.Now()))
+	}
+	l.recorder.ticked(start, l.failure, l.feed.trouble)
+}
+
+// report logs when the swarm stops answering and when it answers again.
+func (l *loop) report(err error) {
+	switch {
+	case err != nil && l.failure == "":
+		l.log.Warn().Err(err).Msg("the swarm does not answer, nothing is decided")
+	case err == nil && l.failure != "":
+		l.log.Info().Msg("the swarm answers again")
+	}
+	if l.failure = ""; err != nil {
+		l.failure = err.Error()
+	}
+}
+
+// look brings services, tasks and samples up to date.
+func (l *loop) look(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, swarmTimeout)
+	defer cancel()
+	if l.stale || time.Since(l.listed) >= listEvery {
+		if err := l.list(limited); err != nil {
+			return err
+		}
+	}
+	if len(l.subjects) == 0 {
+		return nil
+	}
+	ids, names, metrics := l.asked()
+	var tasks []swarm.Task
+	var g errgroup.Group
+	g.Go(func() (err error) { tasks, err = l.swarm.Tasks(limited, ids); return err })
+	g.Go(func() error { l.feed.pull(ctx, names, metrics); return nil })
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	l.assign(tasks)
+	return nil
+}
+
+// asked is whom and what the queries are about: an invalid policy, or a service that cannot be scaled, needs no samples.
+func (l *loop) asked() (ids, names, metrics []string) {
+	for _, id := range slices.Sorted(maps.Keys(l.subjects)) {
+		s := l.subjects[id]
+		ids = append(ids, id)
+		if len(s.problems) > 0 || s.service.Mode != swarm.Replicated {
+			continue
+		}
+		names = append(names, s.service.Name)
+		for _, r := range s.policy.Rules {
+			if !slices.Contains(metrics, r.Metric) {
+				metrics = append(metrics, r.Metric)
+			}
+		}
+	}
+	return ids, names, metrics
+}
+
+func (l *loop) list(ctx context.Context) error {
+	services, err := l.swarm.Services(ctx, swarm.Filter{}) // labels, aliases and misspelt labels have no key in common
+	if err != nil {
+		return err
+	}
+	subjects := map[string]*subject{}
+	for _, service := range services {
+		before := l.subjects[service.ID]
+		next := before
+		if before == nil {
+			next = newSubject(service)
+		} else {
+			next = before.renewed(service)
+		}
+		if next == nil {
+			continue
+		}
+		subjects[service.ID] = next
+		if next != before {
+			l.welcome(next)
+		}
+	}
+	l.subjects, l.listed, l.stale = subjects, time.Now(), false
+	l.recorder.keep(subjects)
+	return nil
+}
+
+// welcome says once per set of labels what is wrong with them.
+func (l *loop) welcome(s *subject) {
+	switch {
+	case len(s.problems) > 0:
+		l.log.Warn().Str("service", s.service.Name).Str("reason", sentence(s.problems)).Msg("service is not scaled, its labels cannot be used")
+	case s.service.Mode != swarm.Replicated:
+		l.log.Warn().Str("service", s.service.Name).Str("mode", string(s.service.Mode)).Msg("service is not scaled, it is not a replicated one")
+	default:
+		l.log.Info().Str("service", s.service.Name).Int("replicas", s.service.Replicas).Int("min", s.policy.Min).Int("max", s.policy.Max).
+			Msg("service is scaled by its labels")
+	}
+}
+
+// assign gives every subject its tasks.
+func (l *loop) assign(tasks []swarm.Task) {
+	for _, s := range l.subjects {
+		s.tasks, s.running = nil, 0
+	}
+	for _, t := range tasks {
+		if s := l.subjects[t.ServiceID]; s != nil {
+			running := t.State == "running"
+			s.tasks = append(s.tasks, policy.Task{Running: running, Since: t.Since})
+			if running {
+				s.running++
+			}
+		}
+	}
+}
+
+// intent is a decision and whom it is about.
+type intent struct {
+	*subject
+	decision policy.Decision
+	err      error // of carrying it out
+}
+
+// decide evaluates every subject that is due, in order of name.
+func (l *loop) decide(now time.Time) []*intent {
+	var intents []*intent
+	byName := func(a, b *subject) int { return strings.Compare(a.service.Name, b.service.Name) }
+	for _, s := range slices.SortedFunc(maps.Values(l.subjects), byName) {
+		if s.due(now, l.interval) {
+			intents = append(intents, &intent{subject: s, decision: s.decide(now, l.feed)})
+		}
+	}
+	return intents
+}
+
+// act sets the replicas and records every decision. What fails is decided anew at the next tick.
+func (l *loop) act(ctx context.Context, intents []*intent) {
+	var g errgroup.Group
+	g.SetLimit(scaleAtOnce)
+	for _, i := range intents {
+		if d := i.decision; d.From != d.To {
+			g.Go(func() error {
+				limited, cancel := context.WithTimeout(ctx, swarmTimeout)
+				defer cancel()
+				i.err = l.swarm.Scale(limited, i.service.ID, d.From, d.To)
+				return nil
+			})
+		}
+	}
+	_ = g.Wait()
+	for _, i := range intents {
+		l.settle(i)
+		l.recorder.decided(i)
+	}
+}
+
+// settle takes note of what became of a decision.
+func (l *loop) settle(i *intent) {
+	if i.decision.From == i.decision.To {
+		return
+	}
+	l.stale = true
+	if i.err == nil {
+		i.failing = false
+		i.service.Replicas = i.decision.To
+		i.state = i.state.Applied(time.Now(), i.decision)
+		return
+	}
+	if errors.Is(i.err, swarm.ErrChanged) {
+		i.err = fmt.Errorf("somebody else was quicker: %w", i.err)
+	}
+	if !i.failing {
+		l.log.Warn().Str("service", i.service.Name).Int("from", i.decision.From).Int("to", i.decision.To).Err(i.err).
+			Msg("replicas could not be set, trying again")
+	}
+	i.failing = true
+}

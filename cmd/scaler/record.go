@@ -1,0 +1,124 @@
+package main
+
+import (
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"sluice/internal/influx"
+	"sluice/policy"
+)
+
+// sayAgain is the time after which a decision that is no news is written to sluice_scale all the same, and before which
+// a hold is not put into the log twice.
+const sayAgain = 10 * time.Second
+
+// announcement is what the world was told last of a subject.
+type announcement struct {
+	decision policy.Decision
+	written  time.Time // to sluice_scale
+	logged   time.Time
+}
+
+// spool takes lines of line protocol.
+type spool interface{ Append(lines []byte) error }
+
+// recorder tells log, InfluxDB, Prometheus and API what was decided.
+type recorder struct {
+	host    string // this scaler's
+	log     zerolog.Logger
+	spool   spool // nil: nothing is written
+	metrics *metrics
+	board   *board
+
+	points      []influx.Point // of this tick
+	spoolBroken bool
+}
+
+// decided records one decision and what became of it.
+func (r *recorder) decided(i *intent) {
+	d, now := i.decision, i.decision.At
+	changed := d.From != d.To && i.err == nil
+	news := changed || d.News(i.announce.decision)
+	if d.From != d.To && i.err != nil { // the first failure is in the log, the next ones say nothing new
+		d.To, d.Verdict, d.Held = d.From, policy.Hold, "swarm"
+		d.Reason += ", but " + i.err.Error()
+		news = d.News(i.announce.decision)
+	}
+	i.announce.decision = d
+	switch {
+	case changed:
+		r.log.Info().Str("service", d.Service).Int("from", d.From).Int("to", d.To).Str("verdict", string(d.Verdict)).
+			Str("reason", d.Reason).Msg("replicas set")
+		r.metrics.changes.WithLabelValues(d.Service, string(d.Verdict)).Inc()
+	case news && d.Verdict == policy.Hold && now.Sub(i.announce.logged) >= sayAgain:
+		r.log.Info().Str("service", d.Service).Int("replicas", d.From).Str("reason", d.Reason).Msg("replicas held")
+		i.announce.logged = now
+	}
+	if news || now.Sub(i.announce.written) >= sayAgain {
+		r.points = append(r.points, scalePoint(r.host, i.subject, d))
+		i.announce.written = now
+	}
+	r.metrics.desired.WithLabelValues(d.Service).Set(float64(d.To))
+	r.metrics.wanted.WithLabelValues(d.Service).Set(float64(d.Want))
+	r.board.put(i.subject, d, news)
+}
+
+// ticked ends a tick: the points go into the spool together.
+func (r *recorder) ticked(start time.Time, swarmFailure, influxTrouble string) {
+	r.metrics.ticks.Observe(time.Since(start).Seconds())
+	r.board.ticked(time.Now(), swarmFailure, influxTrouble)
+	points := r.points
+	if r.points = nil; r.spool == nil || len(points) == 0 {
+		return
+	}
+	lines, err := influx.Encode(points)
+	if err == nil {
+		err = r.spool.Append(lines)
+	}
+	if err != nil && !r.spoolBroken {
+		r.log.Warn().Err(err).Msg("decisions are not written to InfluxDB")
+	}
+	r.spoolBroken = err != nil
+}
+
+// keep forgets services that are gone.
+func (r *recorder) keep(subjects map[string]*subject) {
+	names, broken := map[string]bool{}, 0
+	for _, s := range subjects {
+		names[s.service.Name] = true
+		if len(s.problems) > 0 {
+			broken++
+		}
+	}
+	r.metrics.services.Set(float64(len(names)))
+	r.metrics.invalid.Set(float64(broken))
+	for _, gone := range r.board.keep(names) {
+		r.metrics.forget(gone)
+	}
+}
+
+// scalePoint is a point of measurement sluice_scale. Of two rules with the same metric it tells the first one's figures.
+func scalePoint(host string, s *subject, d policy.Decision) influx.Point {
+	p := influx.Point{
+		Measurement: "sluice_scale", At: d.At,
+		Tags: []influx.Tag{{Key: "host", Value: host}, {Key: "service", Value: d.Service}, {Key: "stack", Value: s.service.Stack}},
+		Fields: []influx.Field{
+			{Key: "current", Value: d.From}, {Key: "desired", Value: d.To}, {Key: "running", Value: s.running},
+			{Key: "min", Value: s.policy.Min}, {Key: "max", Value: s.policy.Max},
+			{Key: "verdict", Value: string(d.Verdict)}, {Key: "reason", Value: d.Reason},
+		},
+	}
+	told := map[string]bool{}
+	for _, o := range d.Rules {
+		if told[o.Metric] {
+			continue
+		}
+		told[o.Metric] = true
+		p.Fields = append(p.Fields, influx.Field{Key: o.Metric + "_target", Value: o.Target})
+		if o.Missing == "" {
+			p.Fields = append(p.Fields, influx.Field{Key: o.Metric, Value: o.Value})
+		}
+	}
+	return p
+}

@@ -1,0 +1,79 @@
+package haproxystats
+
+const haproxyDoc = "One point per frontend, backend and server of a proxy instance, each `STATS_INTERVAL`. " +
+	"Names, types and omitted empty columns are those of Telegraf's haproxy input, so dashboards made for that one work. " +
+	"Columns that this page does not know are written as integers of the current worker."
+
+var haproxyTags = [...]Attribute{
+	{"host", Text, "", "", "host name of the proxy"},
+	{"server", Text, "", "", "name of the proxy instance"},
+	{"service", Text, "", "", "swarm service behind the backend; absent when there is none"},
+	{"stack", Text, "", "", "stack of that service; absent when there is none"},
+}
+
+// Names of the fields that HAProxy does not have and Sluice computes. Only backends have them.
+const (
+	ScurMean    = "scur_mean"
+	ScurMax     = "scur_max"
+	ReqRateMean = "req_rate_mean"
+)
+
+var derivedFields = [...]Attribute{
+	{ScurMean, Float, "sessions", "`scur`, read several times",
+		"backends: mean of the added-up open sessions over the time since the last point, weighted by time (trapezoids between readings)"},
+	{ScurMax, Float, "sessions", "`scur`, read several times",
+		"backends: highest reading of the added-up open sessions since the last point"},
+	{ReqRateMean, Float, "requests/s", "`stot`",
+		"backends: requests that arrived since the last point (TCP: connections) per second; absent at the first point. " +
+			"Arrivals and not `req_tot`, which counts what is done and so cannot rise above what the servers manage"},
+}
+
+const proxyDoc = "One point per proxy instance, each `STATS_INTERVAL`."
+
+var proxyTags = [...]Attribute{
+	{"host", Text, "", "", "host name of the proxy"},
+	{"server", Text, "", "", "name of the proxy instance"},
+}
+
+var proxyFields = [...]Attribute{
+	{"up", Int, "", "", "1 when HAProxy could be read, else 0"},
+	{"workers", Int, "workers", "", "HAProxy workers, draining ones included"},
+	{"draining", Int, "workers", "", "workers that finish old connections after a reload"},
+	{"reloads", Int, "reloads", "", "reloads since the proxy started"},
+	{"reload_reason", Text, "", "", "why it was reloaded; only in the first point after a reload"},
+	{"commands", Int, "commands", "", "runtime commands sent to HAProxy since the proxy started"},
+	{"services", Int, "services", "", "services that are routed"},
+	{"routes", Int, "routes", "", "routes"},
+	{"problems", Int, "problems", "", "labels and routes that were left out"},
+	{"readings", Int, "readings", "", "readings of the open sessions that went into this point"},
+	{"ask_ms", Float, "ms", "", "time HAProxy took to answer the reading of all backends, smoothed"},
+	{"spool_bytes", Int, "bytes", "", "written and not yet acknowledged by InfluxDB"},
+	{"spool_points", Int, "points", "", "written and not yet acknowledged by InfluxDB"},
+	{"dropped_points", Int, "points", "", "points lost since the proxy started: the spool or the disk was full"},
+	{"refused_points", Int, "points", "", "points InfluxDB refused since the proxy started"},
+	{"lag_s", Float, "seconds", "", "age of the oldest point that InfluxDB has not acknowledged"},
+}
+
+const scaleDoc = "One point per service and evaluation that says something new, at least every 10 s, by the scaler."
+
+var scaleTags = [...]Attribute{
+	{"host", Text, "", "", "host name of the scaler"},
+	{"service", Text, "", "", "swarm service"},
+	{"stack", Text, "", "", "stack of that service; absent when there is none"},
+}
+
+var scaleFields = [...]Attribute{
+	{"current", Int, "replicas", "", "replicas the service has"},
+	{"desired", Int, "replicas", "", "replicas the evaluation wants"},
+	{"running", Int, "tasks", "", "tasks that run"},
+	{"min", Int, "replicas", "", "lower bound"},
+	{"max", Int, "replicas", "", "upper bound"},
+	{"sessions", Float, "sessions", "", "open sessions as observed over the window"},
+	{"sessions_target", Float, "sessions", "", "open sessions wanted per replica"},
+	{"requestRate", Float, "requests/s", "", "request rate as observed over the window"},
+	{"requestRate_target", Float, "requests/s", "", "request rate wanted per replica"},
+	{"queue", Float, "requests", "", "queued requests as observed over the window"},
+	{"queue_target", Float, "requests", "", "queued requests wanted per replica"},
+	{"verdict", Text, "", "", "what was done: up, down, hold"},
+	{"reason", Text, "", "", "the sentence with the numbers"},
+}

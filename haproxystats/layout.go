@@ -1,0 +1,45 @@
+package haproxystats
+
+// layout is the table of columns, prepared for fast access: each number and each text has a slot, in the table's order.
+type layout struct {
+	column     map[string]int // index in columns
+	numberSlot map[string]int
+	textSlot   map[string]int
+	numbers    []Column        // by slot
+	texts      []Column        // by slot
+	merge      [maxSlots]Merge // by number slot; unknown columns behind the table are Current
+	of         []int           // by number slot: the slot of Column.Of, or -1
+	stot, scur int             // number slots
+	firstMean  int             // number slot of the first of the meanSlots means, which stand side by side
+}
+
+// meanSlots is how many columns are means: qtime, ctime, rtime, ttime.
+const meanSlots = 4
+
+var schema = newLayout()
+
+func newLayout() layout {
+	l := layout{column: map[string]int{}, numberSlot: map[string]int{}, textSlot: map[string]int{}}
+	for i, c := range columns {
+		l.column[c.Name] = i
+		switch {
+		case c.Merge == AsTag || c.Merge == LeftOut:
+		case c.Kind == Text:
+			l.textSlot[c.Name] = len(l.texts)
+			l.texts = append(l.texts, c)
+		default:
+			l.numberSlot[c.Name] = len(l.numbers)
+			l.numbers = append(l.numbers, c)
+		}
+	}
+	for slot, c := range l.numbers {
+		l.merge[slot] = c.Merge
+		of := -1
+		if c.Of != "" {
+			of = l.numberSlot[c.Of]
+		}
+		l.of = append(l.of, of)
+	}
+	l.stot, l.scur, l.firstMean = l.numberSlot["stot"], l.numberSlot["scur"], l.numberSlot["qtime"]
+	return l
+}

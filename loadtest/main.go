@@ -1,0 +1,120 @@
+// Command loadtest sends a known load to a service and says what came of it.
+//
+//	scenario.yml ─check─> schedule ─attack─> outcomes ┐
+//	              scaler, proxy, swarm ─observe─> timeline ┴─> result ─> verdicts, report.html, result.json, timeline.csv
+//
+// The exit code is 0 when all expectations of the scenario hold, 1 when one does not, 2 when the scenario or the command line is wrong.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"sluice/loadtest/scenario"
+)
+
+// Exit codes.
+const (
+	exitPassed = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// errFailed ends a command whose output has already said what failed.
+var errFailed = errors.New("an expectation does not hold")
+
+type command struct {
+	Run     runCommand     `cmd:"" help:"Send the load of a scenario, watch the service, write a report."`
+	Check   checkCommand   `cmd:"" help:"Check a scenario and show its plan; nothing is sent."`
+	Report  reportCommand  `cmd:"" help:"Write report.html and timeline.csv again from the result.json of a run."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+// world is what commands touch beside their files.
+type world struct {
+	ctx    context.Context
+	out    io.Writer
+	lookup func(string) (string, bool) // the environment
+	live   bool                        // out is a terminal
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+func run(ctx context.Context, args []string, out *os.File, errs io.Writer) int {
+	var cmd command
+	helped := false
+	parser, err := kong.New(&cmd,
+		kong.Name("loadtest"),
+		kong.Description("Send a known load to a service and see what it does to latency, errors and replicas.\n\n"+
+			"A scenario says what to send, when, what to look at, and what must then be true. "+
+			"Load goes to this machine only, or to hosts that the scenario names under allow."),
+		kong.UsageOnError(), kong.Writers(out, errs),
+		kong.Exit(func(int) { helped = true }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	if err != nil {
+		fmt.Fprintln(errs, "loadtest:", err)
+		return exitUsage
+	}
+	parsed, err := parser.Parse(args)
+	if helped {
+		return exitPassed
+	}
+	if err != nil {
+		fmt.Fprintln(errs, "loadtest:", err)
+		fmt.Fprintln(errs, "loadtest: see loadtest --help")
+		return exitUsage
+	}
+	switch err := parsed.Run(&world{ctx: ctx, out: out, lookup: os.LookupEnv, live: terminal(out)}); {
+	case err == nil:
+		return exitPassed
+	case errors.Is(err, errFailed):
+		return exitFailed
+	default:
+		fmt.Fprintln(errs, message(err))
+		return exitUsage
+	}
+}
+
+// message puts the command's name in front of an error, but not in front of file and line, which editors look for at the beginning.
+func message(err error) string {
+	var problems scenario.Problems
+	if errors.As(err, &problems) {
+		return err.Error()
+	}
+	return "loadtest: " + err.Error()
+}
+
+func terminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0 && f.Name() != os.DevNull
+}
+
+type versionCommand struct{}
+
+func (versionCommand) Run(w *world) error {
+	_, err := fmt.Fprintln(w.out, "loadtest", version())
+	return err
+}
+
+// version is what the Go tool knows about this build.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(devel)"
+	}
+	return info.Main.Version
+}

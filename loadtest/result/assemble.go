@@ -1,0 +1,175 @@
+package result
+
+import (
+	"fmt"
+	"time"
+
+	"sluice/loadtest/observe"
+	"sluice/loadtest/scenario"
+)
+
+// latenessLimit is the client's own lateness, in milliseconds at the 99th percentile, from which on a run is marked: more than a timer's
+// and a scheduler's unpunctuality on an idle machine.
+const latenessLimit = 10
+
+// carry is for how many seconds a missing observation takes the value before it: two looks a second apart may fall into
+// the seconds 1 and 3.
+const carry = 2
+
+// Run is what a run needs to be assembled, beside its recorder.
+type Run struct {
+	Version     string
+	Scenario    *scenario.Scenario
+	Schedule    scenario.Schedule
+	Started     time.Time
+	Load        time.Duration // until sending stopped
+	Interrupted bool
+	Timeline    observe.Timeline
+}
+
+// Assemble makes the result of a run, judged.
+func (r *Recorder) Assemble(run Run) Result {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := run.Scenario
+	out := Result{
+		Version: run.Version, Scenario: s.Name, About: s.About, File: s.File, Service: s.Observe.Service, Started: run.Started.UTC(),
+		Client:      Client{s.KeepAlive, ms(s.Timeout), s.Connections},
+		LoadSeconds: run.Load.Seconds(), Interrupted: run.Interrupted,
+		Failures: append([]Failure{}, r.failures...), Gaps: append([]observe.Gap{}, run.Timeline.Gaps...),
+		Changes: []Decision{}, Notes: []string{}, Verdicts: []Verdict{},
+	}
+	for _, t := range s.Targets {
+		out.Targets = append(out.Targets, Target{t.Method, t.URL, t.Weight})
+	}
+	out.Total = r.total.read()
+	out.Total.Asked = run.Schedule.Before(run.Load)
+	r.addPhases(&out, run)
+	r.addSeconds(&out, run)
+	for _, d := range run.Timeline.Decisions {
+		out.Changes = append(out.Changes, Decision{d.At.Sub(run.Started).Seconds(), d.From, d.To, d.Verdict, d.Reason})
+	}
+	out.Pace = r.pace
+	out.Pace.LatenessP99Ms = float64(r.lateness.ValueAtQuantile(99)) / 1000
+	out.Pace.LatenessMaxMs = float64(r.lateness.Max()) / 1000
+	out.Pace.ClientLimited = out.Pace.LatenessP99Ms > latenessLimit
+	out.Pace.ConnectionLimited = out.Pace.Waited > 0
+	out.Notes = append(out.Notes, notes(out)...)
+	out.Verdicts = append(out.Verdicts, Judge(s.Expect, out)...)
+	out.Passed = !out.Interrupted
+	for _, v := range out.Verdicts {
+		out.Passed = out.Passed && v.Passed
+	}
+	return out
+}
+
+func (m *meter) read() Tally {
+	t := m.tally
+	t.Latency, t.Service = distribution(m.latency), distribution(m.service)
+	return t
+}
+
+func (r *Recorder) addPhases(out *Result, run Run) {
+	var from time.Duration
+	for i, p := range run.Scenario.Phases {
+		to := from + p.Duration
+		phase := Phase{
+			Name: p.Name, Kind: string(p.Kind), Rates: p.Rates, From: from.Seconds(), To: to.Seconds(), Tally: r.phases[i].read(),
+		}
+		phase.Asked = run.Schedule.Requests(i)
+		if run.Load < to {
+			phase.Asked = max(0, run.Schedule.Before(run.Load)-run.Schedule.Before(from))
+		}
+		out.Phases = append(out.Phases, phase)
+		from = to
+	}
+}
+
+func (r *Recorder) addSeconds(out *Result, run Run) {
+	moments := filled(run.Timeline.Moments, run.Timeline.Gaps)
+	for i := range max(len(r.seconds), len(moments)) {
+		var second Second
+		at := time.Duration(i) * time.Second
+		second.Asked = run.Schedule.Before(min(at+time.Second, run.Load)) - run.Schedule.Before(min(at, run.Load))
+		if i < len(r.seconds) {
+			s := r.seconds[i]
+			second.Sent, second.OK, second.Failed = s.tally.Sent, s.done, s.failed
+			if s.latency.TotalCount() > 0 {
+				latency, service := distribution(s.latency), distribution(s.service)
+				second.P50, second.P99 = &latency.P50, &latency.P99
+				if s.service.TotalCount() > 0 {
+					second.Service99 = &service.P99
+				}
+			}
+		}
+		if i < len(moments) {
+			m := moments[i]
+			second.Connections, second.Queue = m.Connections, m.Queue
+			if m.Replicas != nil {
+				second.Desired, second.Running = &m.Replicas.Desired, &m.Replicas.Running
+			}
+		}
+		out.Seconds = append(out.Seconds, second)
+	}
+}
+
+// filled closes the holes that are no gaps: where no look failed, a value holds for up to carry seconds.
+func filled(moments []observe.Moment, gaps []observe.Gap) []observe.Moment {
+	out := append([]observe.Moment{}, moments...)
+	failed := func(second int) bool {
+		for _, g := range gaps {
+			if second >= g.From && second <= g.To {
+				return true
+			}
+		}
+		return false
+	}
+	replicas, load := 0, 0 // seconds since the last real value
+	for i := 1; i < len(out); i++ {
+		replicas, load = replicas+1, load+1
+		if moments[i].Replicas != nil {
+			replicas = 0
+		}
+		if moments[i].Connections != nil {
+			load = 0
+		}
+		if failed(i) {
+			continue
+		}
+		if out[i].Replicas == nil && replicas <= carry {
+			out[i].Replicas = out[i-1].Replicas
+		}
+		if out[i].Connections == nil && load <= carry {
+			out[i].Connections, out[i].Queue = out[i-1].Connections, out[i-1].Queue
+		}
+	}
+	return out
+}
+
+// notes says in sentences what makes the numbers less than they seem.
+func notes(r Result) []string {
+	var out []string
+	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	if r.Interrupted {
+		say("The run was interrupted in second %d: only what was until then is here.", len(r.Seconds)-1)
+	}
+	if r.Pace.ClientLimited {
+		say("The client was the limit: 1 %% of the requests left more than %s late by its own doing (at most %s), and that is part of their latency.",
+			Milliseconds(r.Pace.LatenessP99Ms), Milliseconds(r.Pace.LatenessMaxMs))
+	}
+	if r.Pace.ConnectionLimited {
+		say("All %d connections were busy at times: %d requests waited for one, up to %s. Their latency counts from when they were due.",
+			r.Client.Connections, r.Pace.Waited, Milliseconds(r.Pace.LongestWaitMs))
+	}
+	if r.Total.Retries > 0 {
+		say("The client sent %d requests again on another connection, as HTTP allows for requests without a body: a browser would have done so too.", r.Total.Retries)
+	}
+	for _, g := range r.Gaps {
+		when := fmt.Sprintf("in second %d", g.From)
+		if g.To > g.From {
+			when = fmt.Sprintf("from second %d to %d", g.From, g.To)
+		}
+		say("The %s could not be read %s: %s.", g.Source, when, g.Reason)
+	}
+	return out
+}

@@ -1,0 +1,128 @@
+// Package scenario turns a load-test file into values: what is asked for, when, and what must then be true.
+//
+//	file.yml ─Parse─> Scenario{Targets, Phases, Observe, Expect} ─NewSchedule─> the due time of every request
+//
+// It is pure: the file's bytes and the environment come in as arguments, nothing is sent or measured here.
+package scenario
+
+import "time"
+
+// Scenario is one load test. Parse gives only complete ones, with every default filled in.
+type Scenario struct {
+	File        string
+	Name        string
+	About       string
+	Targets     []Target
+	Allow       []string      // hosts beside this machine that may be loaded
+	KeepAlive   bool          // false: a connection per request
+	Timeout     time.Duration // of one request, counted from when it was due
+	Connections int           // most connections, and requests in flight, at one time
+	Phases      []Phase
+	Observe     Observe
+	Expect      []Expectation
+	Limit       Limit
+}
+
+// Target is one kind of request. Weight is its share among the targets of the scenario.
+type Target struct {
+	URL     string
+	Method  string
+	Headers []Header
+	Body    string
+	Weight  int
+}
+
+// Header is one request header; the name Host sets the request's host.
+type Header struct{ Name, Value string }
+
+// Kind is the shape of a phase.
+type Kind string
+
+const (
+	Constant Kind = "constant" // Rates[0] all along
+	Ramp     Kind = "ramp"     // from Rates[0] to Rates[1] in a straight line
+	Step     Kind = "step"     // each of Rates for an equal share of the duration
+)
+
+// Phase is a stretch of the load. Rates are in requests per second.
+type Phase struct {
+	Name     string
+	Kind     Kind
+	Rates    []float64
+	Duration time.Duration
+}
+
+// Observe names what is looked at once a second beside the load. Each part is optional: an empty string is not observed.
+type Observe struct {
+	Service string // name of the swarm service
+	Scaler  string // URL of the scaler's API: replicas and decisions
+	Proxy   string // URL of the proxy's API: connections and queue
+	Swarm   string // address of a Docker Engine that is a manager: replicas as the swarm sees them
+}
+
+// Limit bounds a run, so that a slip in a file stays a slip.
+type Limit struct {
+	Requests int           // of the whole run
+	Duration time.Duration // of load and watching together
+	Rate     float64       // requests per second at any time
+}
+
+// Bounds of a run and settings of the client where the file says nothing.
+const (
+	DefaultTimeout     = 10 * time.Second
+	DefaultConnections = 500
+	DefaultRequests    = 1_000_000
+	DefaultDuration    = 15 * time.Minute
+	DefaultRate        = 10_000
+)
+
+// Duration is the length of the load, without watching what follows it.
+func (s *Scenario) Duration() time.Duration {
+	var total time.Duration
+	for _, p := range s.Phases {
+		total += p.Duration
+	}
+	return total
+}
+
+// Watch is the longest time that expectations ask to look on after the load has ended; zero when none does.
+func (s *Scenario) Watch() time.Duration {
+	var longest time.Duration
+	for _, e := range s.Expect {
+		longest = max(longest, e.Within)
+	}
+	return longest
+}
+
+// Window gives the times between which the named phase runs, counted from the start of the load.
+func (s *Scenario) Window(phase string) (from, to time.Duration, ok bool) {
+	for _, p := range s.Phases {
+		if p.Name == phase {
+			return from, from + p.Duration, true
+		}
+		from += p.Duration
+	}
+	return 0, 0, false
+}
+
+// Mix is the order in which targets take turns: a cycle in which target i stands Weight times, spread as evenly as
+// possible (the smooth weighted round robin of nginx). Request number n goes to target Mix[n mod len(Mix)].
+func Mix(targets []Target) []int {
+	total := 0
+	for _, t := range targets {
+		total += t.Weight
+	}
+	credit, mix := make([]int, len(targets)), make([]int, 0, total)
+	for range total {
+		best := 0
+		for i, t := range targets {
+			credit[i] += t.Weight
+			if credit[i] > credit[best] {
+				best = i
+			}
+		}
+		credit[best] -= total
+		mix = append(mix, best)
+	}
+	return mix
+}

@@ -1,0 +1,147 @@
+package policy
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// Evaluate decides about one service. It must be called with a Policy that Parse had no problem with. The State it
+// answers does not hold the decision itself: add it with State.Applied once the replicas are set.
+func (p Policy) Evaluate(now time.Time, in Input, st State) (Decision, State) {
+	d := Decision{Service: p.Service, At: now, From: in.Replicas, To: in.Replicas, Want: in.Replicas}
+	switch {
+	case !in.Replicated:
+		d.Verdict, d.Reason = Refused, "only a replicated service can be scaled, this is a global service or a job"
+		return d, st
+	case !p.Enabled:
+		d.Verdict, d.Reason = Off, Prefix+"enabled is false"
+		return d, st
+	}
+	st = st.at(now, p.memory())
+	seen := p.observe(now, in, p.base(now, in, st))
+	st = p.remember(now, seen, st)
+	d.Rules, d.Want = seen.rules, seen.want
+	e := evaluation{Policy: p, now: now, in: in, st: st, seen: seen}
+	e.run(&d)
+	return d, st
+}
+
+// base is how many replicas a jump is measured against: those before our own steps of the last window. The window shows
+// a jump little by little, and a small step because of that must not make the jump look smaller.
+func (p Policy) base(now time.Time, in Input, st State) int {
+	return min(in.Replicas, startOf(Limit{Period: p.longest()}, now, in.Replicas, st.Changes))
+}
+
+// longest is the longest window of the rules.
+func (p Policy) longest() time.Duration {
+	var longest time.Duration
+	for _, r := range p.Rules {
+		longest = max(longest, r.Window)
+	}
+	return longest
+}
+
+// evaluation is what every step of the pipeline may look at.
+type evaluation struct {
+	Policy
+	now  time.Time
+	in   Input
+	st   State
+	seen sight
+}
+
+// step takes the number wanted so far and answers the number wanted after it, with the reason when that differs.
+type step struct {
+	name  string
+	apply func(want int) (int, string)
+}
+
+func (e evaluation) run(d *Decision) {
+	want := e.seen.want
+	for _, s := range []step{
+		{"tolerance", e.tolerance}, {"data", e.data}, {"stabilization", e.stabilization}, {"rate", e.rate}, {"bounds", e.bounds},
+		{"pause", e.pause}, {"cooldown", e.cooldown}, {"convergence", e.convergence}, {"dryRun", e.dryRun},
+	} {
+		next, why := s.apply(want)
+		d.Steps = append(d.Steps, Step{Name: s.name, From: want, To: next, Why: why})
+		if why != "" && s.name != "tolerance" {
+			d.Held = s.name
+		}
+		want = next
+	}
+	d.To = want
+	switch {
+	case d.To > d.From:
+		d.Verdict = Up
+	case d.To < d.From:
+		d.Verdict = Down
+	case !e.seen.any || d.Held != "":
+		d.Verdict = Hold
+	default:
+		d.Verdict = Steady
+	}
+	lead := e.lead(e.seen)
+	if !e.seen.any && e.in.Trouble != "" {
+		lead = e.in.Trouble + ", " + lead
+	}
+	d.Reason = d.reason(lead)
+}
+
+// tolerance keeps what is near enough. Together with rounding up it leaves a gap between going up from n replicas (need
+// above n × 1.1) and coming back to n (need at most n), so that a steady load finds a number and stays there.
+func (e evaluation) tolerance(want int) (int, string) {
+	current := e.in.Replicas
+	if want == current || math.Abs(e.seen.need/float64(current)-1) > e.Tolerate {
+		return want, ""
+	}
+	return current, fmt.Sprintf("that is within %s%% of the target", number(e.Tolerate*100))
+}
+
+// data forbids a step down on what may be half of the load.
+func (e evaluation) data(want int) (int, string) {
+	if want >= e.in.Replicas || e.seen.complete {
+		return want, ""
+	}
+	if len(e.seen.silent) > 0 {
+		return e.in.Replicas, silences(e.seen.silent)
+	}
+	return e.in.Replicas, "not every rule has data"
+}
+
+// rate limits the speed.
+func (e evaluation) rate(want int) (int, string) {
+	if high := e.RateUp.highest(e.now, e.in.Replicas, e.st.Changes); want > high {
+		return high, fmt.Sprintf("rateUp %s allows %d", e.RateUp, high)
+	}
+	if low := e.RateDown.lowest(e.now, e.in.Replicas, e.st.Changes); want < low {
+		return low, fmt.Sprintf("rateDown %s allows %d", e.RateDown, low)
+	}
+	return want, ""
+}
+
+// bounds are kept even without data, and no later step but a pause leaves them.
+func (e evaluation) bounds(want int) (int, string) {
+	switch {
+	case want < e.Min:
+		return e.Min, fmt.Sprintf("min is %d", e.Min)
+	case want > e.Max:
+		return e.Max, fmt.Sprintf("max is %d", e.Max)
+	}
+	return want, ""
+}
+
+// kept is the present number of replicas, brought within the bounds.
+func (e evaluation) kept() int { return min(max(e.in.Replicas, e.Min), e.Max) }
+
+// keep answers the present number, brought within the bounds, and why.
+func (e evaluation) keep(format string, args ...any) (int, string) {
+	why := fmt.Sprintf(format, args...)
+	switch {
+	case e.in.Replicas < e.Min:
+		why += fmt.Sprintf(" and min is %d", e.Min)
+	case e.in.Replicas > e.Max:
+		why += fmt.Sprintf(" and max is %d", e.Max)
+	}
+	return e.kept(), why
+}
