@@ -74,6 +74,6 @@ var scaleFields = [...]Attribute{
 	{"requestRate_target", Float, "requests/s", "", "request rate wanted per replica"},
 	{"queue", Float, "requests", "", "queued requests as observed over the window"},
 	{"queue_target", Float, "requests", "", "queued requests wanted per replica"},
-	{"verdict", Text, "", "", "what was done: up, down, hold"},
+	{"verdict", Text, "", "", "what was decided: up, down, steady, hold, off, refused (not replicated), invalid (its labels)"},
 	{"reason", Text, "", "", "the sentence with the numbers"},
 }

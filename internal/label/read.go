@@ -137,7 +137,7 @@ func (s Spec) parseKind(raw string) (any, error) {
 		if slices.Contains(s.Values, raw) {
 			return raw, nil
 		}
-		return "", fmt.Errorf("is not one of %s%s", strings.Join(s.Values, ", "), didYouMean(raw, s.Values))
+		return "", fmt.Errorf("is not one of %s%s", strings.Join(s.Values, ", "), DidYouMean(raw, s.Values))
 	}
 	if i := strings.IndexFunc(raw, isControl); i >= 0 {
 		return "", fmt.Errorf("has a control character at byte %d", i)
@@ -149,7 +149,7 @@ func (s Spec) parseKind(raw string) (any, error) {
 // Proxy mean seconds by it and Go would mean nanoseconds.
 func parseDuration(raw string) (time.Duration, error) {
 	d, err := time.ParseDuration(raw)
-	if _, bare := strconv.ParseFloat(raw, 64); bare == nil {
+	if _, bare := strconv.ParseFloat(raw, 64); bare == nil && strings.ContainsAny(raw, "0123456789") { // not "inf"
 		return 0, fmt.Errorf("has no unit (write %ss or %sm)", raw, raw)
 	}
 	if err != nil || d < 0 {

@@ -11,11 +11,11 @@ func (t Table) unknownReason(name string) string {
 	for _, s := range t.Specs {
 		names = append(names, s.Name)
 	}
-	return "is not a label of Sluice" + didYouMean(base, names)
+	return "is not a label of Sluice" + DidYouMean(base, names)
 }
 
-// didYouMean names the candidate nearest to the word, if one is near enough to be a slip of the finger.
-func didYouMean(word string, candidates []string) string {
+// DidYouMean names the candidate nearest to the word, if one is near enough to be a slip of the finger.
+func DidYouMean(word string, candidates []string) string {
 	best, bestDistance := "", 3
 	for _, c := range candidates {
 		if strings.EqualFold(c, word) {

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"sluice/internal/label"
 )
 
 // check looks at what only the whole file can tell.
@@ -35,7 +37,7 @@ func (d *decoder) check(s *Scenario, at places) {
 
 func (d *decoder) checkExpectation(s *Scenario, e Expectation) {
 	if _, _, ok := s.Window(e.Phase); e.Phase != "" && !ok {
-		d.problem(e.Line, "expectation %q: no phase is called %q%s", e.Text, e.Phase, didYouMean(e.Phase, phaseNames(s)))
+		d.problem(e.Line, "expectation %q: no phase is called %q%s", e.Text, e.Phase, label.DidYouMean(e.Phase, phaseNames(s)))
 	}
 	if strings.Contains(e.Subject, "replicas") && s.Observe.Scaler == "" && s.Observe.Swarm == "" {
 		d.problem(e.Line, "expectation %q: observe needs the address of the scaler or of the swarm to see replicas", e.Text)

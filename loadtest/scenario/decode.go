@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"sluice/internal/label"
+
 	"go.yaml.in/yaml/v3"
 )
 
@@ -65,7 +67,7 @@ func (d *decoder) object(n *yaml.Node, what string, readers map[string]func(*yam
 				names = append(names, name)
 			}
 			slices.Sort(names)
-			d.problem(key.Line, "%s has no key %q%s", what, key.Value, didYouMean(key.Value, names))
+			d.problem(key.Line, "%s has no key %q%s", what, key.Value, label.DidYouMean(key.Value, names))
 		case seen[key.Value] > 0:
 			d.problem(key.Line, "%s is already set in line %d", key.Value, seen[key.Value])
 		default:

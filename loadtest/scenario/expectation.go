@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"sluice/internal/label"
 )
 
 // Expectation is one sentence of the file that must be true of the run:
@@ -57,7 +59,7 @@ func ParseExpectation(text string) (Expectation, error) {
 	}
 	e.Subject, e.Op = words[0], words[1]
 	if !slices.Contains(subjects, e.Subject) {
-		return e, fmt.Errorf("read expectation %q: nothing is called %q%s", e.Text, e.Subject, didYouMean(e.Subject, subjects))
+		return e, fmt.Errorf("read expectation %q: nothing is called %q%s", e.Text, e.Subject, label.DidYouMean(e.Subject, subjects))
 	}
 	if !slices.Contains(operators, e.Op) {
 		return e, fmt.Errorf("read expectation %q: want one of %s, not %q", e.Text, strings.Join(operators, " "), e.Op)

@@ -3,6 +3,8 @@ package scenario
 import (
 	"slices"
 
+	"sluice/internal/label"
+
 	"go.yaml.in/yaml/v3"
 )
 
@@ -34,7 +36,7 @@ func (d *decoder) phase(n *yaml.Node, earlier []Phase) Phase {
 		d.only(rates, "a step phase takes rates", "rates")
 		p.Rates = d.stairs(n, rates["rates"])
 	default:
-		d.problem(n.Line, "no phase is of kind %q%s", kind, didYouMean(kind, []string{"constant", "ramp", "step"}))
+		d.problem(n.Line, "no phase is of kind %q%s", kind, label.DidYouMean(kind, []string{"constant", "ramp", "step"}))
 	}
 	return p
 }

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"sluice/internal/haproxy"
+	"sluice/internal/swarm"
+)
+
+// fakeSwarm is a swarm that the test changes by hand.
+type fakeSwarm struct {
+	mu       sync.Mutex
+	services []swarm.Service
+	tasks    []swarm.Task
+	err      error
+}
+
+func (f *fakeSwarm) change(change func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change()
+}
+
+func (f *fakeSwarm) Services(context.Context, swarm.Filter) ([]swarm.Service, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]swarm.Service(nil), f.services...), f.err
+}
+
+func (f *fakeSwarm) Tasks(context.Context, []string) ([]swarm.Task, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]swarm.Task(nil), f.tasks...), f.err
+}
+
+func (f *fakeSwarm) Networks(context.Context) ([]swarm.Network, error) {
+	return []swarm.Network{{ID: "net1", Name: "proxy"}}, nil
+}
+
+// rig is a real HAProxy with a reconciler on a fake swarm.
+type rig struct {
+	t      *testing.T
+	swarm  *fakeSwarm
+	loop   *reconciler
+	master *haproxy.Master
+	url    string
+	port   int // on which all tasks listen, each on an address of its own
+	log    *strings.Builder
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	binary, err := exec.LookPath("haproxy")
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal("haproxy is not installed")
+		}
+		t.Skip("haproxy is not installed")
+	}
+	r := &rig{t: t, swarm: &fakeSwarm{}, log: &strings.Builder{}, port: freePort(t)}
+	entry := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	r.url = "http://" + entry
+	var c controlSettings
+	c.Dir, c.HAProxy, c.Network, c.DefaultPorts = t.TempDir(), binary, "proxy", entry
+	for _, s := range []*seconds{&c.TimeoutConnect, &c.TimeoutClient, &c.TimeoutServer, &c.TimeoutQueue, &c.TimeoutTunnel, &c.TimeoutHTTPRequest, &c.TimeoutHTTPKeepAlive, &c.HardStopAfter} {
+		*s = seconds(5 * time.Second)
+	}
+	store, err := startingConfig(t.Context(), c, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := haproxy.Args(binary, store, c.socket())
+	process := exec.Command(args[0], args[1:]...)
+	if err := process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = process.Process.Signal(os.Interrupt); _ = process.Wait() })
+	r.master = haproxy.Dial(c.socket())
+	if err := awaitHAProxy(t.Context(), r.master); err != nil {
+		t.Fatal(err)
+	}
+	r.loop = r.newLoop(c, store)
+	return r
+}
+
+// newLoop is a reconciler that knows nothing yet, as after a restart of the controller.
+func (r *rig) newLoop(c controlSettings, store *haproxy.Store) *reconciler {
+	settings, err := c.settings(c.Dir)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	settings.User, settings.Group = "", ""
+	loop := &reconciler{lister: lister{swarm: r.swarm}, engine: engine{master: r.master, store: store}, gate: newGate(), options: c.options(),
+		settings: settings, log: zerolog.New(r.log), metrics: newMetrics(prometheus.NewRegistry()), refused: map[string]string{}}
+	loop.view.Store(&view{})
+	return loop
+}
+
+// settle steps until the swarm's wishes run, whatever the number of steps, as long as no step fails.
+func (r *rig) settle() {
+	r.t.Helper()
+	r.loop.lister.forget()
+	for deadline := time.Now().Add(5 * time.Second); ; {
+		pause, err := r.loop.step(r.t.Context())
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		if r.loop.change.shape == "" && pause >= pauseSlow {
+			return
+		}
+		if time.Now().After(deadline) {
+			r.t.Fatalf("not settled: %+v", r.loop.view.Load())
+		}
+	}
+}
+
+func (r *rig) reloads() int {
+	r.t.Helper()
+	p, err := r.master.Processes(r.t.Context())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return p.Reloads
+}
+
+// get answers the body of a good answer, or the status code. Each request has a connection of its own: one that was
+// idle at a reload gets its next answer from the old worker.
+func (r *rig) get(path string) string {
+	r.t.Helper()
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	return r.getWith(&client, path)
+}
+
+func (r *rig) getWith(client *http.Client, path string) string {
+	r.t.Helper()
+	response, err := client.Get(r.url + path)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Sprint(response.StatusCode)
+	}
+	return string(body)
+}
+
+// task starts a server on an address of 127.0.0.0/8 that answers name and path.
+func (r *rig) task(service string, slot int, name, address string) swarm.Task {
+	r.t.Helper()
+	listener, err := net.Listen("tcp", net.JoinHostPort(address, fmt.Sprint(r.port)))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		w.Header().Set("Client", strings.Join(q.Header.Values("X-Forwarded-For"), " and "))
+		fmt.Fprintf(w, "%s %s", name, q.URL.Path)
+	})}
+	go server.Serve(listener)
+	r.t.Cleanup(func() { server.Close() })
+	return runningTask(service, slot, address)
+}
+
+func runningTask(service string, slot int, address string) swarm.Task {
+	return swarm.Task{ID: fmt.Sprintf("%s-%d-%s", service, slot, address), ServiceID: service, Slot: slot, Desired: "running", State: "running",
+		Since: time.Now(), Addresses: map[string]netip.Addr{"net1": netip.MustParseAddr(address)}}
+}
+
+func (r *rig) service(name string, replicas int, labels ...string) swarm.Service {
+	s := swarm.Service{ID: name, Name: name, Mode: swarm.Replicated, Replicas: replicas, Networks: []string{"net1"},
+		Labels: map[string]string{"com.df.notify": "true", "com.df.port": fmt.Sprint(r.port)}}
+	for _, l := range labels {
+		key, value, _ := strings.Cut(l, "=")
+		s.Labels["com.df."+key] = value
+	}
+	return s
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
+}
