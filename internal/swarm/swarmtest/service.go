@@ -42,6 +42,10 @@ func Start(t testing.TB, s Service) swarm.Service {
 		t.Fatalf("create service: %v", err)
 	}
 	t.Cleanup(func() { Remove(t, created.ID) })
+	if s.Global {
+		// The engine (20.10.24) leaves the container running when a global service is removed before its task runs.
+		Running(t, created.ID, 1)
+	}
 	return Inspect(t, created.ID)
 }
 
