@@ -71,6 +71,7 @@ func TestJobsAndGlobalServices(t *testing.T) {
 		spec.Mode = dockerswarm.ServiceMode{ReplicatedJob: &dockerswarm.ReplicatedJob{MaxConcurrent: &one, TotalCompletions: &one}}
 		spec.TaskTemplate.RestartPolicy = nil
 	}})
+	t.Cleanup(func() { swarmtest.RemoveJob(t, job.ID) })
 	global := swarmtest.Start(t, swarmtest.Service{Global: true})
 	if job.Mode != swarm.Job || global.Mode != swarm.Global {
 		t.Errorf("modes %s and %s", job.Mode, global.Mode)

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
 	dockerswarm "github.com/docker/docker/api/types/swarm"
 
 	"sluice/internal/swarm"
@@ -42,10 +44,6 @@ func Start(t testing.TB, s Service) swarm.Service {
 		t.Fatalf("create service: %v", err)
 	}
 	t.Cleanup(func() { Remove(t, created.ID) })
-	if s.Global {
-		// The engine (20.10.24) leaves the container running when a global service is removed before its task runs.
-		Running(t, created.ID, 1)
-	}
 	return Inspect(t, created.ID)
 }
 
@@ -159,6 +157,28 @@ func Inspect(t testing.TB, id string) swarm.Service {
 		t.Fatalf("service %s is not there", id)
 	}
 	return services[i]
+}
+
+// RemoveJob removes a job whose task does not end by itself: the engine (20.10.24) forgets the container of such a job
+// and lets it run for ever.
+func RemoveJob(t testing.TB, id string) {
+	t.Helper()
+	docker := Docker(t)
+	var containers []container.Summary
+	Wait(t, "container of job "+id, func(ctx context.Context) bool {
+		ours := filters.NewArgs(filters.Arg("label", "com.docker.swarm.service.id="+id))
+		var err error
+		containers, err = docker.ContainerList(ctx, container.ListOptions{Filters: ours})
+		return err == nil && len(containers) > 0
+	})
+	Remove(t, id)
+	ctx, cancel := limit()
+	defer cancel()
+	for _, c := range containers {
+		if err := docker.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true}); err != nil && !notFound(err) {
+			t.Errorf("remove container of the job: %v", err)
+		}
+	}
 }
 
 // Running waits until exactly n tasks of the service are to run, and run. It returns them in the order of slots.
