@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -42,16 +43,14 @@ func (c Command) Succeeded(answer string) (ok, retry bool) {
 }
 
 // Diff compares what runs with what shall run. New servers and routes come first and leaving ones last, so that at no
-// moment fewer tasks are reachable than before and after. Where a reload is needed the commands still stand for every
-// backend that exists on both sides: a leaving task must not wait for a reload that is put off or refused.
+// moment fewer tasks are reachable than before and after. Where a reload is needed, routes wait for it, for they belong
+// to its backends and wildcards; servers of a backend that exists on both sides do not: a leaving task must not wait for
+// a reload that is put off or refused.
 func Diff(running Running, want Config) Plan {
 	if running.Shape == "" {
 		return Plan{Reload: "HAProxy runs no configuration of this proxy"}
 	}
 	var plan Plan
-	if running.Shape != want.Shape {
-		plan.Reload = reloadReason(running, want)
-	}
 	var shared []string
 	for _, backend := range slices.Sorted(maps.Keys(want.Servers)) {
 		if running.Backends[backend] {
@@ -59,8 +58,10 @@ func Diff(running Running, want Config) Plan {
 			plan.Commands = append(plan.Commands, enterServers(backend, running.Servers[backend], want.Servers[backend])...)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(want.Maps)) {
-		plan.Commands = append(plan.Commands, changeMap(name, running, want.Maps[name])...)
+	if running.Shape != want.Shape {
+		plan.Reload = reloadReason(running, want)
+	} else {
+		plan.Commands = append(plan.Commands, changeMaps(running, want)...)
 	}
 	for _, backend := range shared {
 		commands, leaving := leaveServers(backend, running.Servers[backend], want.Servers[backend])
@@ -104,8 +105,11 @@ func reloadReason(running Running, want Config) string {
 
 func enterServers(backend string, running map[string]RunningServer, want []Server) (commands []Command) {
 	for _, s := range want {
-		name := backend + "/" + s.Name
 		was, exists := running[s.Name]
+		if exists && was.Addr == s.Addr && !was.Maint {
+			continue
+		}
+		name := backend + "/" + s.Name
 		ready := Command{Backend: backend, Line: "set server " + name + " state ready", Reason: "task came"}
 		if !exists {
 			commands = append(commands, Command{Backend: backend, Line: "add server " + name + " " + s.options(),
@@ -125,14 +129,14 @@ func enterServers(backend string, running map[string]RunningServer, want []Serve
 }
 
 func leaveServers(backend string, running map[string]RunningServer, want []Server) (commands []Command, leaving int) {
-	stays := map[string]bool{}
-	for _, s := range want {
-		stays[s.Name] = true
-	}
-	for _, server := range slices.SortedFunc(maps.Keys(running), bySlot) {
-		if stays[server] {
-			continue
+	var gone []string
+	for name := range running {
+		if _, stays := slices.BinarySearchFunc(want, name, func(s Server, name string) int { return bySlot(s.Name, name) }); !stays {
+			gone = append(gone, name)
 		}
+	}
+	slices.SortFunc(gone, bySlot)
+	for _, server := range gone {
 		name := backend + "/" + server
 		if !running[server].Maint {
 			commands = append(commands, Command{Backend: backend, Line: "set server " + name + " state maint", Reason: "task leaves"})
@@ -144,29 +148,38 @@ func leaveServers(backend string, running map[string]RunningServer, want []Serve
 	return commands, leaving
 }
 
-// changeMap leaves out maps and backends that do not exist yet: the reload brings them.
-func changeMap(file string, running Running, want []Entry) (commands []Command) {
-	if running.Maps[file] == nil {
-		return nil
-	}
-	wanted := map[string]bool{}
-	for _, e := range want {
-		wanted[e.Key] = true
-		value, exists := running.Maps[file][e.Key]
-		switch {
-		case !running.Backends[e.Value]:
-		case !exists:
-			commands = append(commands, Command{Line: fmt.Sprintf("add map %s %s %s", file, escape(e.Key), e.Value), Reason: "route came"})
-		case value != e.Value:
-			commands = append(commands, Command{Line: fmt.Sprintf("set map %s %s %s", file, escape(e.Key), e.Value), Reason: "route moved"})
+// changeMaps removes routes when all maps have their new ones: a request may find its route in another map than before.
+func changeMaps(running Running, want Config) (commands []Command) {
+	var leaving []Command
+	for _, file := range slices.Sorted(maps.Keys(want.Maps)) {
+		stay := 0
+		for _, e := range want.Maps[file] {
+			value, exists := running.Maps[file][e.Key]
+			if exists {
+				stay++
+			}
+			switch {
+			case !exists:
+				commands = append(commands, Command{Line: fmt.Sprintf("add map %s %s %s", file, escape(e.Key), e.Value), Reason: "route came"})
+			case value != e.Value:
+				commands = append(commands, Command{Line: fmt.Sprintf("set map %s %s %s", file, escape(e.Key), e.Value), Reason: "route moved"})
+			}
+		}
+		if stay == len(running.Maps[file]) {
+			continue // the usual case, which saves a search for each route
+		}
+		var gone []string
+		for key := range running.Maps[file] {
+			if _, stays := slices.BinarySearchFunc(want.Maps[file], key, func(e Entry, key string) int { return cmp.Compare(e.Key, key) }); !stays {
+				gone = append(gone, key)
+			}
+		}
+		slices.Sort(gone)
+		for _, key := range gone {
+			leaving = append(leaving, Command{Line: fmt.Sprintf("del map %s %s", file, escape(key)), Reason: "route left"})
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(running.Maps[file])) {
-		if !wanted[key] {
-			commands = append(commands, Command{Line: fmt.Sprintf("del map %s %s", file, escape(key)), Reason: "route left"})
-		}
-	}
-	return commands
+	return append(commands, leaving...)
 }
 
 // escape keeps the characters that HAProxy's command line gives a meaning. A path can hold only ';' of them.

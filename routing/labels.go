@@ -2,6 +2,7 @@ package routing
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"sluice/internal/label"
@@ -28,9 +29,15 @@ var Labels = label.Table{
 	},
 }
 
+// maxPath bounds a path in bytes: HAProxy reads maps in lines of 16 kB, takes commands as long and requests shorter.
+const maxPath = 2048
+
 // checkPaths refuses what could never be the beginning of a request's path. RFC 3986 section 3.3 lists the characters.
 func checkPaths(value any) error {
 	for _, path := range value.([]string) {
+		if len(path) > maxPath {
+			return fmt.Errorf("has a path of %d bytes, more than %d", len(path), maxPath)
+		}
 		if !strings.HasPrefix(path, "/") {
 			return fmt.Errorf("has a path that does not begin with /: %q", path)
 		}
@@ -44,12 +51,17 @@ func checkPaths(value any) error {
 }
 
 // checkHosts accepts names of letters, digits, '-' and '_' between dots, with '*' as the whole first label, and
-// addresses (IPv6 in brackets).
+// addresses (IPv6 in brackets). RFC 1035 section 2.3.4 has the lengths.
 func checkHosts(value any) error {
 	for _, host := range value.([]string) {
 		name := strings.TrimSuffix(strings.TrimPrefix(host, "*."), ".")
-		if strings.HasPrefix(name, "[") && strings.HasSuffix(name, "]") && strings.Trim(name[1:len(name)-1], "0123456789abcdefABCDEF:.") == "" {
-			continue
+		if inner, ok := strings.CutPrefix(host, "["); ok {
+			if addr, err := netip.ParseAddr(strings.TrimSuffix(inner, "]")); err == nil && addr.Is6() && addr.Zone() == "" && strings.HasSuffix(inner, "]") {
+				continue
+			}
+		}
+		if len(name) > 253 {
+			return fmt.Errorf("has a host of %d bytes, more than 253", len(name))
 		}
 		for part := range strings.SplitSeq(name, ".") {
 			if part == "" || len(part) > 63 || strings.ContainsFunc(part, func(r rune) bool { return !isWord(r) }) {

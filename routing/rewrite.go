@@ -17,8 +17,9 @@ func checkRewrites(value any) error {
 }
 
 // parseRewrites reads `search,replace[:search,replace…]`. A colon separates pairs only where both sides hold a comma,
-// so that `(?:a|b),/x` is one pair; `\,` and `\:` never separate.
+// so that `^/,http://x/` is one pair; `\,` and `\:` never separate, nor does the colon of `(?:`.
 func parseRewrites(value string) ([]Rewrite, error) {
+	value = strings.ReplaceAll(value, "(?:", `(?\:`)
 	var pairs [][]string
 	for _, piece := range splitUnescaped(value, ':') {
 		halves := splitUnescaped(piece, ',')
@@ -34,6 +35,9 @@ func parseRewrites(value string) ([]Rewrite, error) {
 	for _, halves := range pairs {
 		if len(halves) != 2 || halves[0] == "" {
 			return nil, fmt.Errorf("is not search,replace[:search,replace…]")
+		}
+		if strings.HasSuffix(strings.ReplaceAll(halves[1], `\\`, ""), `\`) {
+			return nil, fmt.Errorf("has a replacement that ends in a backslash, which escapes nothing")
 		}
 		rewrites = append(rewrites, Rewrite{Search: unescape(halves[0]), Replace: unescape(halves[1])})
 	}

@@ -84,7 +84,7 @@ func BuildTable(services []Service, opts Options) (Table, []label.Problem) {
 func readService(s Service, opts Options) (routes []Route, backends []Backend, problems []label.Problem) {
 	values, problems := Labels.Read(s.Name, s.Labels)
 	if notify := values.At(0); !notify.Bool("notify") {
-		if len(notify.Bad()) == 0 {
+		if !slices.Contains(notify.Bad(), notify.Key("notify")) {
 			problems = nil // a service that asks for nothing is told nothing
 		}
 		return nil, nil, problems
@@ -149,10 +149,10 @@ func readDestination(s Service, g label.Group, opts Options) (routes []Route, b 
 func servers(s Service, network string, port int) (list []Server, note string) {
 	for _, t := range s.Tasks {
 		if addr, ok := t.Addresses[network]; ok {
-			list = append(list, Server{Name: t.Name, Addr: netip.AddrPortFrom(addr, uint16(port))})
+			list = append(list, Server{Name: t.Name, Addr: netip.AddrPortFrom(addr.Unmap(), uint16(port))})
 		}
 	}
-	slices.SortFunc(list, func(a, b Server) int { return bySlot(a.Name, b.Name) })
+	slices.SortFunc(list, func(a, b Server) int { return cmp.Or(bySlot(a.Name, b.Name), a.Addr.Compare(b.Addr)) })
 	list = slices.CompactFunc(list, func(a, b Server) bool { return a.Name == b.Name })
 	switch {
 	case len(list) > 0:

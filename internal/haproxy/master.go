@@ -7,12 +7,12 @@ package haproxy
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strconv"
 	"strings"
 	"syscall"
@@ -23,10 +23,17 @@ import (
 // an answer by closing it, and answers to several commands on one connection cannot be told apart reliably.
 type Master struct {
 	socket string
+	slots  chan struct{}
 }
 
+// connections bounds the calls at a time. HAProxy 2.6 serves ten, and one whose worker ended before it answered stays
+// occupied until the next reload: some must be left for that.
+const connections = 4
+
 // Dial names the socket; nothing is opened before the first call.
-func Dial(socket string) *Master { return &Master{socket: socket} }
+func Dial(socket string) *Master {
+	return &Master{socket: socket, slots: make(chan struct{}, connections)}
+}
 
 // Worker is a process of HAProxy that serves connections.
 type Worker struct {
@@ -79,7 +86,8 @@ func (m *Master) Ask(ctx context.Context, pid int, command string) ([]byte, erro
 	if err != nil {
 		return nil, fmt.Errorf("ask worker %d: %w", pid, err)
 	}
-	if bytes.HasPrefix(answer, []byte("Can't find the target PID")) {
+	// A worker that ends cannot be reached for a moment before the master knows.
+	if bytes.HasPrefix(answer, []byte("Can't find the target PID")) || bytes.HasPrefix(answer, []byte("Can't connect to the target CLI")) {
 		return nil, fmt.Errorf("ask worker %d: %w", pid, ErrNoWorker)
 	}
 	return answer, nil
@@ -99,7 +107,7 @@ func (m *Master) Reload(ctx context.Context) (Worker, error) {
 		return Worker{}, fmt.Errorf("reload: %w", err)
 	}
 	old, _ := before.Current()
-	if _, err := m.ask(ctx, "reload"); err != nil {
+	if _, err := m.exchange(ctx, "reload"); err != nil && !errors.Is(err, errCut) {
 		return Worker{}, fmt.Errorf("reload: %w", err)
 	}
 	for {
@@ -121,17 +129,16 @@ func (m *Master) Reload(ctx context.Context) (Worker, error) {
 	}
 }
 
-// reexec is how long the socket of a master may refuse or reset connections: while the master executes itself again
-// during a reload. Measured: less than 100 ms with 5,000 backends.
-const reexec = 500 * time.Millisecond
+// reexecution bounds how long a master may be out of reach: during a reload it executes itself again, which refuses and
+// cuts connections until it has read its configuration (0.5 s with 5,000 backends on an idle machine).
+const reexecution = 5 * time.Second
 
-// ask waits out a master that executes itself again. A command whose answer got lost is sent again; HAProxy then
-// answers that there is nothing to do, or refuses, and the caller reads back what is true.
+// ask sends a command until it is answered. One that was cut may have been executed, so a command that is sent again may
+// be answered as one that came too late; what runs tells.
 func (m *Master) ask(ctx context.Context, command string) ([]byte, error) {
-	for deadline := time.Now().Add(reexec); ; {
-		answer, err := m.askOnce(ctx, command)
-		away := errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
-		if !away || time.Now().After(deadline) {
+	for deadline := time.Now().Add(reexecution); ; {
+		answer, err := m.exchange(ctx, command)
+		if !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, errCut) || time.Now().After(deadline) {
 			return answer, err
 		}
 		select {
@@ -142,7 +149,17 @@ func (m *Master) ask(ctx context.Context, command string) ([]byte, error) {
 	}
 }
 
-func (m *Master) askOnce(ctx context.Context, command string) ([]byte, error) {
+// errCut tells a connection that ended or stayed without an answer from an empty answer, which is a blank line.
+var errCut = errors.New("the connection was cut")
+
+// exchange sends a command on a connection of its own and reads what comes until HAProxy closes it.
+func (m *Master) exchange(ctx context.Context, command string) ([]byte, error) {
+	select {
+	case m.slots <- struct{}{}:
+		defer func() { <-m.slots }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("send %q: %w", command, ctx.Err())
+	}
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "unix", m.socket)
 	if err != nil {
@@ -150,17 +167,42 @@ func (m *Master) askOnce(ctx context.Context, command string) ([]byte, error) {
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	if _, err := io.WriteString(conn, command+"\n"); err != nil {
-		return nil, fmt.Errorf("send %q: %w", command, err)
+	_, err = io.WriteString(conn, command+"\n")
+	if err == nil {
+		err = conn.(*net.UnixConn).CloseWrite()
 	}
-	if err := conn.(*net.UnixConn).CloseWrite(); err != nil {
-		return nil, fmt.Errorf("send %q: %w", command, err)
+	var answer []byte
+	if err == nil {
+		answer, err = readAnswer(conn)
 	}
-	answer, err := io.ReadAll(conn)
-	if err = cmp.Or(ctx.Err(), err); err != nil {
-		return nil, fmt.Errorf("read the answer to %q: %w", command, err)
+	switch {
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("send %q: %w", command, ctx.Err())
+	case errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.ENOTCONN),
+		errors.Is(err, os.ErrDeadlineExceeded), err == nil && len(answer) == 0:
+		return nil, fmt.Errorf("send %q: %w", command, errCut)
+	case err != nil:
+		return nil, fmt.Errorf("send %q: %w", command, err)
 	}
 	return bytes.TrimSuffix(answer, []byte("\n")), nil
+}
+
+// silence is how long HAProxy may leave a connection without a byte. A command that the master has passed to a worker in
+// its last moment is never answered, and the connection stays open.
+const silence = 2 * time.Second
+
+func readAnswer(conn net.Conn) ([]byte, error) {
+	var answer bytes.Buffer
+	for {
+		if err := conn.SetReadDeadline(time.Now().Add(silence)); err != nil {
+			return nil, err
+		}
+		if _, err := io.CopyN(&answer, conn, 16<<10); errors.Is(err, io.EOF) {
+			return answer.Bytes(), nil
+		} else if err != nil {
+			return nil, err
+		}
+	}
 }
 
 // parseProcesses reads

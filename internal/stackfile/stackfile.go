@@ -6,6 +6,7 @@ package stackfile
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -31,6 +32,10 @@ func Parse(content []byte) ([]Service, error) {
 	}
 	if len(document.Content) == 0 {
 		return nil, fmt.Errorf("line 1: the file is empty")
+	}
+	var whole any // finds what a tree of nodes may hide: keys that stand twice, anchors that contain themselves
+	if err := document.Decode(&whole); err != nil {
+		return nil, fmt.Errorf("read YAML: %w", err)
 	}
 	names := networkNames(child(document.Content[0], "networks"))
 	list := child(document.Content[0], "services")
@@ -93,48 +98,75 @@ type item struct {
 	line       int
 }
 
-// items reads what a stack file may write as a mapping (`key: value`) or as a list (`- key=value`).
+// items reads what a stack file may write as a mapping (`key: value`) or as a list (`- key=value`). What a mapping
+// merges comes first, so that its own keys win.
 func items(node *yaml.Node) (list []item) {
+	node = resolve(node)
 	switch {
 	case node == nil:
 	case node.Kind == yaml.MappingNode:
+		for _, m := range merged(node) {
+			list = append(list, items(m)...)
+		}
 		for i := 0; i+1 < len(node.Content); i += 2 {
-			list = append(list, item{node.Content[i].Value, scalar(node.Content[i+1]), node.Content[i].Line})
+			if key := node.Content[i]; !isMerge(key) {
+				list = append(list, item{resolve(key).Value, scalar(node.Content[i+1]), key.Line})
+			}
 		}
 	case node.Kind == yaml.SequenceNode:
 		for _, n := range node.Content {
-			key, value, _ := strings.Cut(n.Value, "=")
-			list = append(list, item{key, scalar(&yaml.Node{Value: value}), n.Line})
+			key, value, _ := strings.Cut(scalar(n), "=")
+			list = append(list, item{key, value, n.Line})
 		}
 	}
 	return list
 }
 
 // scalar undoes the doubling of dollars, by which stack files keep them from being variables.
-func scalar(node *yaml.Node) string { return strings.ReplaceAll(node.Value, "$$", "$") }
+func scalar(node *yaml.Node) string { return strings.ReplaceAll(resolve(node).Value, "$$", "$") }
 
 // child finds a key of a mapping, looking through aliases and merges; nil when it is not there.
 func child(node *yaml.Node, key string) *yaml.Node {
-	for node != nil && node.Kind == yaml.AliasNode {
-		node = node.Alias
-	}
+	node = resolve(node)
 	if node == nil || node.Kind != yaml.MappingNode {
 		return nil
 	}
-	var merged *yaml.Node
 	for i := 0; i+1 < len(node.Content); i += 2 {
-		switch node.Content[i].Value {
-		case key:
-			value := node.Content[i+1]
-			for value.Kind == yaml.AliasNode {
-				value = value.Alias
-			}
-			return value
-		case "<<":
-			if found := child(node.Content[i+1], key); found != nil {
-				merged = found
-			}
+		if node.Content[i].Value == key {
+			return resolve(node.Content[i+1])
 		}
 	}
-	return merged
+	for _, m := range slices.Backward(merged(node)) {
+		if found := child(m, key); found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+// merged lists the mappings that a mapping takes keys from (`<<: *a`, `<<: [*a, *b]`), the one that wins last.
+func merged(node *yaml.Node) (mappings []*yaml.Node) {
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		if !isMerge(node.Content[i]) {
+			continue
+		}
+		if from := resolve(node.Content[i+1]); from.Kind == yaml.SequenceNode {
+			for _, m := range slices.Backward(from.Content) {
+				mappings = append(mappings, resolve(m))
+			}
+		} else {
+			mappings = append(mappings, from)
+		}
+	}
+	return mappings
+}
+
+func isMerge(key *yaml.Node) bool { return key.Tag == "!!merge" }
+
+// resolve looks through aliases. Those that lead to themselves were refused before.
+func resolve(node *yaml.Node) *yaml.Node {
+	for node != nil && node.Kind == yaml.AliasNode {
+		node = node.Alias
+	}
+	return node
 }

@@ -1,0 +1,123 @@
+package routing_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"sluice/internal/label"
+	"sluice/routing"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// TestGolden compares what becomes of labels with the files in testdata: services on top, below them the part of
+// haproxy.cfg that they alone bring, the maps, and the problems. empty.txtar shows the whole of haproxy.cfg.
+func TestGolden(t *testing.T) {
+	for _, file := range goldenFiles(t) {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			archive, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			table, problems := build(scene(t, section(archive, "services")))
+			config := render(t, table, settings("*:80"))
+			want := &txtar.Archive{Comment: archive.Comment, Files: []txtar.File{
+				{Name: "services", Data: []byte(section(archive, "services"))},
+				{Name: "haproxy.cfg", Data: []byte(difference(t, config, len(table.Backends) == 0))},
+			}}
+			for _, name := range routing.MapNames() {
+				if content := config.Files()[name]; len(content) > 0 {
+					want.Files = append(want.Files, txtar.File{Name: name, Data: content})
+				}
+			}
+			if len(problems) > 0 {
+				want.Files = append(want.Files, txtar.File{Name: "problems", Data: []byte(list(problems))})
+			}
+			if *update {
+				if err := os.WriteFile(file, txtar.Format(want), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if diff := cmp.Diff(string(txtar.Format(archive)), string(txtar.Format(want))); diff != "" {
+				t.Errorf("-want +got (go test ./routing -run Golden -update rewrites it):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestEveryLabelHasAnExampleThatANewcomerCanFind(t *testing.T) {
+	var all strings.Builder
+	for _, file := range goldenFiles(t) {
+		archive, err := txtar.ParseFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.WriteString(section(archive, "services"))
+	}
+	for _, spec := range routing.Labels.Specs {
+		written := regexp.MustCompile(`(?m)^ +` + spec.Name + `(\.\d+)? +` + regexp.QuoteMeta(spec.Example) + `$`)
+		if !written.MatchString(all.String()) {
+			t.Errorf("no golden file uses %s with its example %q", spec.Name, spec.Example)
+		}
+		if spec.Doc == "" {
+			t.Errorf("%s has no documentation", spec.Name)
+		}
+		if _, err := spec.Parse(spec.Example); err != nil {
+			t.Errorf("the example of %s %v", spec.Name, err)
+		}
+	}
+}
+
+func goldenFiles(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no golden files: %v", err)
+	}
+	return files
+}
+
+func section(a *txtar.Archive, name string) string {
+	i := slices.IndexFunc(a.Files, func(f txtar.File) bool { return f.Name == name })
+	if i < 0 {
+		return ""
+	}
+	return string(a.Files[i].Data)
+}
+
+// difference is what stands in a configuration beside that of no services at all.
+func difference(t *testing.T, c routing.Config, whole bool) string {
+	t.Helper()
+	if whole {
+		return c.Text
+	}
+	known := map[string]bool{}
+	for line := range strings.Lines(render(t, routing.Table{}, settings("*:80")).Text) {
+		known[line] = true
+	}
+	var text strings.Builder
+	for line := range strings.Lines(c.Text) {
+		if strings.Contains(line, "proc.sluice_shape") || known[line] && line != "\n" {
+			continue
+		}
+		text.WriteString(line)
+	}
+	return strings.Trim(regexp.MustCompile(`\n{2,}`).ReplaceAllString(text.String(), "\n\n"), "\n") + "\n"
+}
+
+func list(problems []label.Problem) string {
+	var text strings.Builder
+	for _, p := range problems {
+		text.WriteString(p.String() + "\n")
+	}
+	return text.String()
+}
