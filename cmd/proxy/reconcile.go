@@ -178,28 +178,36 @@ func (r *reconciler) step(ctx context.Context) (pause time.Duration, err error) 
 	return r.pause(now, moving, r.change.shape != "", swarm), nil
 }
 
-// apply sends the commands at once and the reload when it is due.
+// apply sends the commands at once and the reload when it is due. A command that HAProxy refuses does not hold up the
+// reload, which brings what the command could not.
 func (r *reconciler) apply(ctx context.Context, now time.Time, plan routing.Plan, want routing.Config, table routing.Table) error {
-	if len(plan.Commands) > 0 {
-		done, waiting, err := r.engine.send(ctx, plan.Commands)
-		r.metrics.commands.Add(float64(done))
-		r.done.commands += int64(done)
-		if done > 0 {
-			r.log.Info().Int("commands", done).Int("leaving", waiting).Str("first", plan.Commands[0].Line).
-				Str("reason", plan.Commands[0].Reason).Msg("changed at runtime")
-		}
-		if err != nil {
-			return err
-		}
-	}
+	err := r.send(ctx, plan.Commands)
 	if plan.Reload == "" {
 		r.change = pendingChange{}
-		return r.save(want)
+		return errors.Join(err, r.save(want))
 	}
 	// The first configuration does not wait: until it is there nothing is routed.
 	if due := r.change.due(now, want.Shape, r.lastReload); !due && r.view.Load().Applied {
+		return err
+	}
+	return errors.Join(err, r.reload(ctx, now, plan.Reload, want, table))
+}
+
+func (r *reconciler) send(ctx context.Context, commands []routing.Command) error {
+	if len(commands) == 0 {
 		return nil
 	}
+	done, waiting, err := r.engine.send(ctx, commands)
+	r.metrics.commands.Add(float64(done))
+	r.done.commands += int64(done)
+	if done > 0 {
+		r.log.Info().Int("commands", done).Int("leaving", waiting).Str("first", commands[0].Line).
+			Str("reason", commands[0].Reason).Msg("changed at runtime")
+	}
+	return err
+}
+
+func (r *reconciler) reload(ctx context.Context, now time.Time, reason string, want routing.Config, table routing.Table) error {
 	began := time.Now()
 	err := r.engine.reload(ctx, want)
 	if refused := (*haproxy.RefusedError)(nil); errors.As(err, &refused) {
@@ -211,8 +219,8 @@ func (r *reconciler) apply(ctx context.Context, now time.Time, plan routing.Plan
 	}
 	r.saved = want
 	r.metrics.reloads.Inc()
-	r.done.reloads, r.done.reloadReason = r.done.reloads+1, plan.Reload
-	r.log.Info().Str("reason", plan.Reload).Dur("took_ms", time.Since(began)).Int("backends", len(table.Backends)).Msg("reloaded")
+	r.done.reloads, r.done.reloadReason = r.done.reloads+1, reason
+	r.log.Info().Str("reason", reason).Dur("took_ms", time.Since(began)).Int("backends", len(table.Backends)).Msg("reloaded")
 	return nil
 }
 

@@ -26,8 +26,8 @@ type Master struct {
 	slots  chan struct{}
 }
 
-// connections bounds the calls at a time. HAProxy 2.6 serves ten, and one whose worker ended before it answered stays
-// occupied until the next reload: some must be left for that.
+// connections bounds the calls at a time. The master serves ten, of which some may be lost until the next reload (see
+// pauseCut).
 const connections = 4
 
 // Dial names the socket; nothing is opened before the first call.
@@ -86,8 +86,7 @@ func (m *Master) Ask(ctx context.Context, pid int, command string) ([]byte, erro
 	if err != nil {
 		return nil, fmt.Errorf("ask worker %d: %w", pid, err)
 	}
-	// A worker that ends cannot be reached for a moment before the master knows.
-	if bytes.HasPrefix(answer, []byte("Can't find the target PID")) || bytes.HasPrefix(answer, []byte("Can't connect to the target CLI")) {
+	if bytes.HasPrefix(answer, []byte("Can't find the target PID")) {
 		return nil, fmt.Errorf("ask worker %d: %w", pid, ErrNoWorker)
 	}
 	return answer, nil
@@ -133,18 +132,32 @@ func (m *Master) Reload(ctx context.Context) (Worker, error) {
 // cuts connections until it has read its configuration (0.5 s with 5,000 backends on an idle machine).
 const reexecution = 5 * time.Second
 
+// Pauses before a command is sent again. A refused connection costs nothing. One that was cut may have reached a worker
+// in its last moments, and HAProxy 2.6 keeps one in about ten of these among the ten that the master serves at a time
+// until the next reload: a worker that ends must not be asked often.
+const (
+	pauseRefused = 2 * time.Millisecond
+	pauseCut     = 100 * time.Millisecond
+)
+
 // ask sends a command until it is answered. One that was cut may have been executed, so a command that is sent again may
 // be answered as one that came too late; what runs tells.
 func (m *Master) ask(ctx context.Context, command string) ([]byte, error) {
 	for deadline := time.Now().Add(reexecution); ; {
 		answer, err := m.exchange(ctx, command)
-		if !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, errCut) || time.Now().After(deadline) {
+		pause := pauseRefused
+		switch {
+		case time.Now().After(deadline):
+			return answer, err
+		case errors.Is(err, errCut):
+			pause = pauseCut
+		case !errors.Is(err, syscall.ECONNREFUSED):
 			return answer, err
 		}
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case <-time.After(2 * time.Millisecond):
+		case <-time.After(pause):
 		}
 	}
 }
@@ -183,6 +196,9 @@ func (m *Master) exchange(ctx context.Context, command string) ([]byte, error) {
 		return nil, fmt.Errorf("send %q: %w", command, errCut)
 	case err != nil:
 		return nil, fmt.Errorf("send %q: %w", command, err)
+	}
+	if bytes.HasPrefix(answer, []byte("Can't connect to the target CLI")) { // the worker ends and the master has yet to notice
+		return nil, fmt.Errorf("send %q: %w", command, errCut)
 	}
 	return bytes.TrimSuffix(answer, []byte("\n")), nil
 }

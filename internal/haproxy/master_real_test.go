@@ -40,20 +40,28 @@ func TestMasterListsItsWorkerAndPassesCommandsOn(t *testing.T) {
 	if len(p.Workers) != 1 || p.Workers[0].Draining || p.Workers[0].PID == h.PID || p.Reloads != 0 || p.Failed != 0 {
 		t.Errorf("got %+v", p)
 	}
-	for command, want := range map[string]string{
-		"get var proc.name":                      "proc.name: type=str value=<one>",
-		"show backend":                           "# name\nb\n",
-		"add server b/s 127.0.0.1:1":             "New server registered.\n",
-		"set server b/s state ready":             "",
-		"set server b/none state ready":          "No such server.\n",
-		"show map none.map":                      "Unknown map identifier. Please use #<id> or <file>.\n",
-		`add map b.map /b\;x b`:                  "",
-		"add map b.map " + longPath(9000) + " b": "",
+	for _, row := range []struct{ command, want string }{
+		{"get var proc.name", "proc.name: type=str value=<one>"},
+		{"show backend", "# name\nb\n"},
+		{"add server b/s 127.0.0.1:1", "New server registered.\n"},
+		{"set server b/none state ready", "No such server.\n"},
+		{"show map none.map", "Unknown map identifier. Please use #<id> or <file>.\n"},
+		{`add map b.map /b\;x b`, ""},
+		{"add map b.map " + longPath(9000) + " b", ""},
 	} {
-		if got := h.Ask(command); got != want {
-			t.Errorf("%.40s: got %q, want %q", command, got, want)
+		if got := h.Ask(row.command); got != row.want {
+			t.Errorf("%.40s: got %q, want %q", row.command, got, row.want)
 		}
 	}
+}
+
+func TestAServerThatWasAddedCanBeMadeReady(t *testing.T) {
+	h := haproxytest.Start(t, config(haproxytest.Address(t), "one"))
+	if got := h.Ask("add server b/s 127.0.0.1:1"); got != "New server registered.\n" {
+		t.Fatalf("got %q", got)
+	}
+	// Not at once: on a machine under load, 2.6.12 was once seen to answer "No such server." to the next command.
+	h.Until("the server is ready", func() bool { return h.Ask("set server b/s state ready") == "" })
 }
 
 func longPath(n int) string { return "/b" + strings.Repeat("x", n) }
@@ -172,7 +180,7 @@ func TestQuestionsDuringReloadsAreAnswered(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	var asked atomic.Int64
 	var wait sync.WaitGroup
-	for range 8 {
+	for range 4 {
 		wait.Go(func() {
 			for ctx.Err() == nil {
 				workers, err := h.Master.Workers(t.Context())
