@@ -166,7 +166,7 @@ func observe(t *testing.T, h *haproxytest.HAProxy) routing.Running {
 	if running.Servers, err = routing.ParseServers([]byte(h.Ask("show servers state"))); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range routing.MapNames() {
+	for _, name := range routing.ParseMapNames([]byte(h.Ask("show map"))) {
 		if running.Maps[name], err = routing.ParseMap([]byte(h.Ask("show map " + name))); err != nil {
 			t.Fatal(err)
 		}

@@ -55,7 +55,7 @@ func Diff(running Running, want Config) Plan {
 	for _, backend := range slices.Sorted(maps.Keys(want.Servers)) {
 		if running.Backends[backend] {
 			shared = append(shared, backend)
-			plan.Commands = append(plan.Commands, enterServers(backend, running.Servers[backend], want.Servers[backend])...)
+			plan.Commands = append(plan.Commands, enterServers(backend, running.Servers[backend], want.Servers[backend], want.ServerOptions[backend])...)
 		}
 	}
 	if running.Shape != want.Shape {
@@ -103,7 +103,7 @@ func reloadReason(running Running, want Config) string {
 	return strings.Join(parts, "; ")
 }
 
-func enterServers(backend string, running map[string]RunningServer, want []Server) (commands []Command) {
+func enterServers(backend string, running map[string]RunningServer, want []Server, shared ServerOptions) (commands []Command) {
 	for _, s := range want {
 		was, exists := running[s.Name]
 		if exists && was.Addr == s.Addr && !was.Maint {
@@ -112,8 +112,9 @@ func enterServers(backend string, running map[string]RunningServer, want []Serve
 		name := backend + "/" + s.Name
 		ready := Command{Backend: backend, Line: "set server " + name + " state ready", Reason: "task came"}
 		if !exists {
-			commands = append(commands, Command{Backend: backend, Line: "add server " + name + " " + s.options(),
-				Expect: []string{"New server registered."}, Reason: "task came"}, ready)
+			commands = append(commands, Command{Backend: backend, Line: "add server " + name + " " + s.options(shared),
+				Expect: []string{"New server registered."}, Reason: "task came"})
+			commands = append(append(commands, shared.prepare(backend, s.Name)...), ready)
 			continue
 		}
 		if was.Addr != s.Addr {
@@ -122,7 +123,7 @@ func enterServers(backend string, running map[string]RunningServer, want []Serve
 				Expect: []string{"IP changed from", "port changed from", "no need to change"}, Reason: "task was replaced"})
 		}
 		if was.Maint {
-			commands = append(commands, ready)
+			commands = append(append(commands, shared.prepare(backend, s.Name)...), ready)
 		}
 	}
 	return commands

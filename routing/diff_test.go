@@ -187,7 +187,7 @@ func execute(t *rapid.T, haproxy *model, plan routing.Plan, after routing.Config
 				if value != routes[file][key] && value != target.maps[file][key] {
 					t.Fatalf("after %q %s leads to %s, which nobody wanted", c.Line, key, value)
 				}
-				if haproxy.backends[value] == nil {
+				if haproxy.backends[value] == nil && value[0] != '@' {
 					t.Fatalf("after %q %s leads to %s, which does not exist", c.Line, key, value)
 				}
 			}

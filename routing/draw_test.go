@@ -2,7 +2,9 @@ package routing_test
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"pgregory.net/rapid"
@@ -10,6 +12,16 @@ import (
 	"sluice/internal/label"
 	"sluice/routing"
 )
+
+// rare are labels that few destinations have.
+var rare = map[string][]string{
+	"pathType":           {"path", "path_beg", "path_end", "path_sub", "path_reg"},
+	"servicePathExclude": {"/a/b", "/a", "/b"},
+	"serviceDomainAlgo":  {"hdr_end(host)"}, // "*.test" is no regular expression
+	"userAgent":          {"amiga", "amiga,amstrad"},
+	"priority":           {"10", "-1"},
+	"isDefaultBackend":   {"true"},
+}
 
 // drawServices draws a few services out of few names, hosts, paths and addresses, so that they often collide.
 func drawServices(t *rapid.T) []routing.Service {
@@ -27,6 +39,11 @@ func drawServices(t *rapid.T) []routing.Service {
 			}
 			if p := paths.Draw(t, "paths"); len(p) > 0 {
 				s.Labels[label.Prefix+"servicePath"+suffix] = strings.Join(p, ",")
+			}
+			for _, name := range slices.Sorted(maps.Keys(rare)) { // in an order, or a failure could not be repeated
+				if value := rapid.SampledFrom(append([]string{"", "", "", ""}, rare[name]...)).Draw(t, name); value != "" {
+					s.Labels[label.Prefix+name+suffix] = value
+				}
 			}
 			if rapid.IntRange(0, 3).Draw(t, "rewritten") == 0 {
 				s.Labels[label.Prefix+"reqPathSearchReplace"+suffix] = "/a,/b"

@@ -2,6 +2,7 @@ package routing_test
 
 import (
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -33,7 +34,7 @@ func TestGolden(t *testing.T) {
 				{Name: "services", Data: []byte(section(archive, "services"))},
 				{Name: "haproxy.cfg", Data: []byte(difference(t, config, len(table.Backends) == 0))},
 			}}
-			for _, name := range routing.MapNames() {
+			for _, name := range slices.Sorted(maps.Keys(config.Maps)) {
 				if content := config.Files()[name]; len(content) > 0 {
 					want.Files = append(want.Files, txtar.File{Name: name, Data: content})
 				}

@@ -3,6 +3,7 @@ package routing_test
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -271,34 +272,70 @@ func TestHAProxyTakesTheFirstRouteThatMatches(t *testing.T) {
 	site := newSite(t)
 	hosts := rapid.SampledFrom([]string{"a.test", "A.test.:81", "b.test", "x.a.test", "y.x.a.test", "q.test", "test", "other"})
 	paths := rapid.SampledFrom([]string{"/", "/a", "/a/", "/ab", "/a/b", "/a/b/c/d", "/b;c/d", "/b", "//a"})
+	agents := rapid.SampledFrom([]string{"curl", "Mozilla AMIGA 500"})
 	rounds := 0
 	rapid.Check(t, func(rt *rapid.T) {
-		if rounds++; rounds > 10 { // each costs a reload
+		if rounds++; rounds > 12 { // each costs a reload
 			return
 		}
 		services := drawServices(rt)
 		site.serve(t, services)
 		table, _ := build(services)
 		for range 20 {
-			host, path := hosts.Draw(rt, "host"), paths.Draw(rt, "path")
-			want := "503"
-			if i := slices.IndexFunc(table.Routes, func(r routing.Route) bool { return matches(r, host, path) }); i >= 0 {
+			host, path, agent := hosts.Draw(rt, "host"), paths.Draw(rt, "path"), agents.Draw(rt, "agent")
+			want := cmp.Or(table.Default, "503")
+			if i := slices.IndexFunc(table.Routes, func(r routing.Route) bool { return matches(r, host, path, agent) }); i >= 0 {
 				want = table.Routes[i].Backend
 			}
-			got := site.ask(t, fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", path, host))
+			got := site.ask(t, fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: %s\r\nConnection: close\r\n\r\n", path, host, agent))
 			if backend := cmp.Or(got.header.Get("Backend"), got.String()); backend != want {
-				rt.Fatalf("%s%s is answered by %s, want %s of %+v", host, path, backend, want, table.Routes)
+				rt.Fatalf("%s%s (%s) is answered by %s, want %s of\n%s", host, path, agent, backend, want, plain(table.Routes))
 			}
 		}
 	})
 }
 
-func matches(r routing.Route, host, path string) bool {
+// plain is a line for each route.
+func plain(routes []routing.Route) string {
+	var b strings.Builder
+	for _, r := range routes {
+		fmt.Fprintf(&b, "%+v\n", r)
+	}
+	return b.String()
+}
+
+// matches says in plain words what a route takes.
+func matches(r routing.Route, host, path, agent string) bool {
 	host, _, _ = strings.Cut(strings.ToLower(host), ":")
 	host = strings.TrimSuffix(host, ".")
-	suffix, wildcard := strings.CutPrefix(r.Host, "*")
-	hostMatches := r.Host == "" || r.Host == host || wildcard && strings.HasSuffix(host, suffix)
-	return hostMatches && strings.HasPrefix(path+"/", r.Path)
+	below := func(prefix string) bool { return strings.HasPrefix(path+"/", strings.TrimRight(prefix, "/")+"/") }
+	var hostMatches, pathMatches bool
+	switch suffix, wildcard := strings.CutPrefix(r.Host, "*"); {
+	case r.HostMatch == "end":
+		hostMatches = strings.HasSuffix(host, r.Host)
+	case r.HostMatch == "reg":
+		hostMatches = regexp.MustCompile(r.Host).MatchString(host)
+	default:
+		hostMatches = r.Host == "" || r.Host == host || wildcard && strings.HasSuffix(host, suffix)
+	}
+	switch r.PathMatch {
+	case "":
+		pathMatches = below(r.Path)
+	case "beg":
+		pathMatches = strings.HasPrefix(path+"/?", r.Path)
+	case "str":
+		pathMatches = path == r.Path
+	case "end":
+		pathMatches = strings.HasSuffix(path, r.Path)
+	case "sub":
+		pathMatches = strings.Contains(path, r.Path)
+	case "reg":
+		pathMatches = regexp.MustCompile(r.Path).MatchString(path)
+	}
+	agentMatches := len(r.UserAgents) == 0 || slices.ContainsFunc(r.UserAgents, func(part string) bool {
+		return strings.Contains(strings.ToLower(agent), strings.ToLower(part))
+	})
+	return hostMatches && pathMatches && agentMatches && !slices.ContainsFunc(r.Exclude, below)
 }
 
 func TestEveryGoldenIsAcceptedByHAProxy(t *testing.T) {

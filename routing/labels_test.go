@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"sluice/routing"
+	"sluice/internal/label"
 )
 
 func TestPathsAndHostsAreChecked(t *testing.T) {
@@ -50,10 +50,15 @@ func TestPathsAndHostsAreChecked(t *testing.T) {
 		{"serviceDomain", "[fe80::1%eth0]", "has a host that is no name"},
 		{"serviceDomain", "[127.0.0.1]", "has a host that is no name"},
 	} {
-		spec, _ := routing.Labels.Lookup(row.label)
-		_, err := spec.Parse(row.value)
-		if (err == nil) != (row.reason == "") || err != nil && !strings.HasPrefix(err.Error(), row.reason) {
-			t.Errorf("%s %.60q: got %v, want %q", row.label, row.value, err, row.reason)
+		services := scene(t, "service svc\n notify true\n port 80\n")
+		services[0].Labels[label.Prefix+row.label] = row.value
+		_, problems := build(services)
+		var reason string
+		if len(problems) > 0 {
+			reason = problems[0].Reason
+		}
+		if (reason == "") != (row.reason == "") || !strings.HasPrefix(reason, row.reason) {
+			t.Errorf("%s %.60q: got %q, want %q", row.label, row.value, reason, row.reason)
 		}
 	}
 }

@@ -58,7 +58,7 @@ func (m *model) running() routing.Running {
 			r.Servers[backend][name] = routing.RunningServer{Addr: s.addr, Maint: s.maint}
 		}
 	}
-	for _, file := range routing.MapNames() {
+	for file := range m.maps {
 		r.Maps[file] = maps.Clone(m.maps[file])
 	}
 	return r

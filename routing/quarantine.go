@@ -3,6 +3,7 @@ package routing
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -20,6 +21,9 @@ func Blame(c Config, output string) (backend, reason string, ok bool) {
 		if err != nil || n < 1 || n > len(lines) {
 			continue
 		}
+		if name, ok := routeLine(lines[n-1]); ok {
+			return name, match[2], true
+		}
 		for i := n - 1; i >= 0; i-- {
 			if name, found := strings.CutPrefix(lines[i], "backend "); found {
 				name, _, _ = strings.Cut(name, " ")
@@ -33,12 +37,27 @@ func Blame(c Config, output string) (backend, reason string, ok bool) {
 	return "", "", false
 }
 
-// Fingerprint tells whether two backends would be written the same way, whatever their servers are. What HAProxy
-// refused once is known by it until a label changes.
-func (b Backend) Fingerprint() string {
+// routeLine finds the backend that a line of the frontend chooses.
+func routeLine(line string) (backend string, ok bool) {
+	_, rest, ok := strings.Cut(line, "set-var(txn.be) str(")
+	if !ok {
+		return "", false
+	}
+	backend, _, ok = strings.Cut(rest, ")")
+	return backend, ok
+}
+
+// Fingerprint tells whether a backend and the routes to it would be written the same way, whatever its servers are.
+// What HAProxy refused once is known by it until a label changes.
+func (t Table) Fingerprint(b Backend) string {
 	var text strings.Builder
 	if err := templates.ExecuteTemplate(&text, "backend", b); err != nil {
 		return b.Name // Render reports the error
+	}
+	for _, r := range t.Routes {
+		if r.Backend == b.Name {
+			fmt.Fprintf(&text, "%+v\n", r)
+		}
 	}
 	sum := sha256.Sum256([]byte(text.String()))
 	return hex.EncodeToString(sum[:8])
@@ -46,7 +65,7 @@ func (b Backend) Fingerprint() string {
 
 // Filter gives the table without the backends that keep refuses, and without the routes to them.
 func (t Table) Filter(keep func(Backend) bool) Table {
-	var kept Table
+	kept := Table{Default: t.Default, defaultLine: t.defaultLine}
 	gone := map[string]bool{}
 	for _, b := range t.Backends {
 		if keep(b) {
@@ -60,13 +79,17 @@ func (t Table) Filter(keep func(Backend) bool) Table {
 			kept.Routes = append(kept.Routes, r)
 		}
 	}
+	if gone[kept.Default] {
+		kept.Default = ""
+	}
 	return kept
 }
 
 // WithoutServers gives the table without the servers for which closed answers a reason. A backend that loses all of
 // them says so in its note.
 func (t Table) WithoutServers(closed func(Server) error) Table {
-	kept := Table{Routes: t.Routes, Backends: make([]Backend, len(t.Backends))}
+	kept := t
+	kept.Backends = make([]Backend, len(t.Backends))
 	for i, b := range t.Backends {
 		var open []Server
 		for _, s := range b.Servers {

@@ -73,7 +73,7 @@ func TestFilterTakesTheRoutesOfABackendWithIt(t *testing.T) {
 func TestFingerprintChangesWithTheLabelsAndNotWithTheTasks(t *testing.T) {
 	print := func(text string) string {
 		table, _ := build(scene(t, text))
-		return table.Backends[0].Fingerprint()
+		return table.Fingerprint(table.Backends[0])
 	}
 	base := print(two)
 	if got := print(strings.Replace(two, "10.0.0.1", "10.9.9.9", 1)); got != base {

@@ -3,11 +3,10 @@ package routing
 import (
 	"cmp"
 	"crypto/sha256"
-	_ "embed"
+	"embed"
 	"encoding/hex"
 	"fmt"
-	"maps"
-	"slices"
+	"net/netip"
 	"strings"
 	"text/template"
 	"time"
@@ -22,6 +21,8 @@ type Settings struct {
 	Maxconn       int           // per worker; 0 leaves it to HAProxy, which derives it from ulimit -n
 	HardStopAfter time.Duration // how long an old worker may finish its connections
 	Timeouts      Timeouts
+	// TrustedProxies are the front proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.
+	TrustedProxies []netip.Prefix
 }
 
 // Timeouts of HAProxy, as its manual names them.
@@ -35,35 +36,38 @@ type Config struct {
 	Text    string              // haproxy.cfg, with the servers and maps of the moment
 	Maps    map[string][]Entry  // file name -> entries in byte order of their keys
 	Servers map[string][]Server // backend -> servers
+	// ServerOptions is what the servers of a backend have in common; backends without such labels are missing.
+	ServerOptions map[string]ServerOptions
 }
 
 // Entry is one line of a map.
 type Entry struct{ Key, Value, Comment string }
 
-// Map files that every configuration refers to.
-const (
-	routesMap    = "routes.map"    // host/path/ and /path/
-	wildcardsMap = "wildcards.map" // x/path/ for *.x
-)
+// routesMap is the map that every configuration refers to: host/path/ and /path/.
+const routesMap = "routes.map"
 
-//go:embed haproxy.cfg.tmpl
-var templateText string
+//go:embed haproxy.cfg.tmpl http.cfg.tmpl
+var templateFiles embed.FS
 
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"ms":             func(d time.Duration) string { return fmt.Sprintf("%dms", d.Milliseconds()) },
 	"pathExpression": pathExpression,
 	"origin":         func(b Backend, directive string) string { return "# " + b.Service + " " + b.Labels[directive] },
-}).Parse(templateText))
+}).Funcs(httpFunctions).ParseFS(templateFiles, "*.tmpl"))
 
 // Render writes the configuration of a table. Equal tables and settings give equal bytes. Every line that a label
 // asked for names the service and the label in a comment at its end.
 func Render(t Table, s Settings) (Config, error) {
-	c := Config{Maps: renderMaps(t.Routes), Servers: map[string][]Server{}}
+	find := newLookup(t.Routes)
+	c := Config{Maps: find.maps, Servers: map[string][]Server{}, ServerOptions: serverOptions(t.Backends)}
 	head := struct {
 		Settings
-		Shape          string
-		WildcardDepths []int
-	}{Settings: s, WildcardDepths: wildcardDepths(t.Routes)}
+		Shape  string
+		Lookup []line
+	}{Settings: s, Lookup: append(find.lines, line{text: "use_backend %[var(txn.be)] if { var(txn.be) -m found }"})}
+	if t.Default != "" {
+		head.Lookup = append(head.Lookup, t.defaultLine)
+	}
 	head.DefaultPath = cmp.Or(s.DefaultPath, "config")
 
 	var text strings.Builder
@@ -72,15 +76,19 @@ func Render(t Table, s Settings) (Config, error) {
 		return Config{}, fmt.Errorf("render haproxy.cfg: %w", err)
 	}
 	var backends strings.Builder
+	if err := templates.ExecuteTemplate(&backends, "userlists", userlists(t.Backends)); err != nil {
+		return Config{}, fmt.Errorf("render userlists: %w", err)
+	}
+	hash.Write([]byte(backends.String()))
 	for _, b := range t.Backends {
 		text.Reset()
 		if err := templates.ExecuteTemplate(&text, "backend", b); err != nil {
 			return Config{}, fmt.Errorf("render backend %s: %w", b.Name, err)
 		}
-		hash.Write([]byte(text.String()))
+		hash.Write([]byte(text.String() + b.HTTP.Servers.String()))
 		backends.WriteString(text.String())
 		for _, server := range b.Servers {
-			fmt.Fprintf(&backends, "    server %s %s\n", server.Name, server.options())
+			fmt.Fprintf(&backends, "    server %s %s%s\n", server.Name, server.options(b.HTTP.Servers), serverOrigin(b))
 		}
 		c.Servers[b.Name] = b.Servers
 	}
@@ -96,7 +104,7 @@ func Render(t Table, s Settings) (Config, error) {
 
 // options is what follows a server's name in haproxy.cfg and in `add server` alike. A server added at runtime takes
 // nothing from default-server or HAProxy's defaults, so everything is spelled out.
-func (s Server) options() string { return s.Addr.String() + " weight 1" }
+func (s Server) options(shared ServerOptions) string { return s.Addr.String() + shared.String() }
 
 // Files gives the configuration as files of one folder: haproxy.cfg and the maps beside it.
 func (c Config) Files() map[string][]byte {
@@ -109,31 +117,4 @@ func (c Config) Files() map[string][]byte {
 		files[name] = []byte(b.String())
 	}
 	return files
-}
-
-func renderMaps(routes []Route) map[string][]Entry {
-	result := map[string][]Entry{routesMap: nil, wildcardsMap: nil}
-	for _, r := range routes {
-		name, host := routesMap, r.Host
-		if suffix, wildcard := strings.CutPrefix(r.Host, "*."); wildcard {
-			name, host = wildcardsMap, suffix
-		}
-		result[name] = append(result[name], Entry{Key: host + r.Path, Value: r.Backend, Comment: r.Service + " " + r.Label})
-	}
-	for _, entries := range result {
-		slices.SortFunc(entries, func(a, b Entry) int { return cmp.Compare(a.Key, b.Key) })
-	}
-	return result
-}
-
-// wildcardDepths lists the numbers of labels that the suffixes of wildcard hosts have, longest first: HAProxy asks the
-// map once for each.
-func wildcardDepths(routes []Route) []int {
-	depths := map[int]bool{}
-	for _, r := range routes {
-		if suffix, wildcard := strings.CutPrefix(r.Host, "*."); wildcard {
-			depths[strings.Count(suffix, ".")+1] = true
-		}
-	}
-	return slices.SortedFunc(maps.Keys(depths), func(a, b int) int { return b - a })
 }

@@ -117,8 +117,15 @@ func ParseMap(answer []byte) (map[string]string, error) {
 	return entries, nil
 }
 
-// MapNames lists the map files of every configuration.
-func MapNames() []string { return []string{routesMap, wildcardsMap} }
+// ParseMapNames reads the answer to `show map`: a number, the file in brackets and a description on each line.
+func ParseMapNames(answer []byte) (names []string) {
+	for line := range strings.Lines(string(answer)) {
+		if fields := strings.Fields(line); len(fields) > 2 && fields[0] != "#" && strings.HasPrefix(fields[1], "(") {
+			names = append(names, strings.Trim(fields[1], "()"))
+		}
+	}
+	return names
+}
 
 func firstLine(b []byte) string {
 	line, _, _ := strings.Cut(string(b), "\n")

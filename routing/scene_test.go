@@ -19,6 +19,7 @@ import (
 //	    servicePath  /demo
 //	    port         8080
 //	    task demo.1  10.0.0.1 other=10.1.0.1
+//	    outbound db.example.com 192.0.2.1
 //
 // Without replicas as many are wanted as there are tasks; without networks the service is on "proxy".
 func scene(t testing.TB, text string) []routing.Service {
@@ -57,6 +58,12 @@ func scene(t testing.TB, text string) []routing.Service {
 				task.Addresses[network] = netip.MustParseAddr(addr)
 			}
 			s.Tasks = append(s.Tasks, task)
+		case fields[0] == "outbound":
+			s := &services[len(services)-1]
+			if s.Outbound == nil {
+				s.Outbound = map[string][]netip.Addr{}
+			}
+			s.Outbound[fields[1]] = append(s.Outbound[fields[1]], netip.MustParseAddr(fields[2]))
 		default:
 			key := fields[0]
 			value := strings.TrimPrefix(strings.TrimSpace(line), key)
@@ -90,7 +97,7 @@ func settings(binds ...string) routing.Settings {
 }
 
 func build(services []routing.Service) (routing.Table, []label.Problem) {
-	return routing.BuildTable(services, routing.Options{Network: "proxy"})
+	return routing.BuildTable(services, routing.Options{Network: "proxy", Secrets: secrets()})
 }
 
 func render(t testing.TB, table routing.Table, s routing.Settings) routing.Config {

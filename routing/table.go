@@ -26,6 +26,7 @@ type Service struct {
 	Networks []string // names of the networks it is attached to
 	Replicas int      // desired; decides what is said about a service without tasks
 	Tasks    []Task
+	Outbound map[string][]netip.Addr // addresses of the hosts that outboundHostname labels name
 }
 
 // Task is one running task of a service.
@@ -36,13 +37,22 @@ type Task struct {
 
 // Options are the settings that decide what a table is.
 type Options struct {
-	Network string // where tasks are reached when the service names no network of its own
+	Network    string // where tasks are reached when the service names no network of its own
+	EntryPorts []int  // ports of the http entries; nil when they are not known
+
+	HTTPSOnly bool              // for services that do not say
+	HTTPSPort int               // where clients reach https, for redirects; 0 is 443
+	Users     []User            // for services without users of their own; none: no authentication
+	Secrets   map[string]string // what usersSecret may name: dfp_users_<name> -> content
 }
 
 // Table says which request goes to which backend. It is a function of the swarm and never edited in place.
 type Table struct {
 	Routes   []Route   // best first
+	Default  string    // the backend of requests that no route takes; "" is none
 	Backends []Backend // by name
+
+	defaultLine line
 }
 
 // Backend is one destination of a service: its tasks on one port.
@@ -50,9 +60,11 @@ type Backend struct {
 	Name     string // <service>-be<port>_<index>, the name that Docker Flow Proxy gave it
 	Service  string
 	Stack    string
-	Index    int // of the labels; 0 for labels without one
+	Default  bool // takes what no route takes
+	Index    int  // of the labels; 0 for labels without one
 	Port     int
 	Rewrites []Rewrite
+	HTTP     HTTP              // what is done to requests and answers on the way
 	Labels   map[string]string // directive -> the label that asked for it, for comments and explain
 	Servers  []Server          // by slot
 	Note     string            // why there are no servers; "" when there are
@@ -76,9 +88,30 @@ func BuildTable(services []Service, opts Options) (Table, []label.Problem) {
 		problems = append(problems, found...)
 	}
 	slices.SortFunc(table.Backends, func(a, b Backend) int { return cmp.Compare(a.Name, b.Name) })
+	problems = append(problems, table.unite()...)
 	var conflicts []label.Problem
 	table.Routes, conflicts = rank(table.Routes)
 	return table, append(problems, conflicts...)
+}
+
+// unite settles what only one backend can have: its name, and what no route takes. The first in the order of names wins.
+func (t *Table) unite() (problems []label.Problem) {
+	kept := t.Backends[:0]
+	for _, b := range t.Backends {
+		if n := len(kept); n > 0 && kept[n-1].Name == b.Name {
+			problems = append(problems, label.Problem{Service: b.Service, Reason: fmt.Sprintf("its backend %s is one of %s too", b.Name, kept[n-1].Service)})
+			t.Routes = slices.DeleteFunc(t.Routes, func(r Route) bool { return r.Service == b.Service && r.Backend == b.Name })
+			continue
+		}
+		if b.Default && t.Default == "" {
+			t.Default, t.defaultLine = b.Name, line{"default_backend " + b.Name, b.Service + " " + label.Prefix + "isDefaultBackend"}
+		} else if b.Default {
+			problems = append(problems, label.Problem{Service: b.Service, Label: label.Prefix + "isDefaultBackend", Value: "true", Reason: t.Default + " is the default backend and comes first"})
+		}
+		kept = append(kept, b)
+	}
+	t.Backends = kept
+	return problems
 }
 
 func readService(s Service, opts Options) (routes []Route, backends []Backend, problems []label.Problem) {
@@ -123,25 +156,45 @@ func readDestination(s Service, g label.Group, opts Options) (routes []Route, b 
 	if !g.Has("port") {
 		return refuse(label.Prefix+"port"+suffix, "is missing: the port that the tasks listen on")
 	}
+	if name, reason := checkClaim(g, opts.EntryPorts); reason != "" {
+		return refuse(g.Key(name), reason)
+	}
 	paths, hosts := g.List("servicePath"), g.List("serviceDomain")
-	if len(paths) == 0 && len(hosts) == 0 {
+	if len(paths) == 0 && len(hosts) == 0 && !g.Bool("isDefaultBackend") {
 		return refuse(label.Prefix+"servicePath"+suffix, "is missing, and there is no serviceDomain either: nothing leads to the service")
 	}
 	b = Backend{
-		Name: fmt.Sprintf("%s-be%d_%d", s.Name, g.Int("port"), g.Index()), Service: s.Name, Stack: s.Stack,
-		Index: g.Index(), Port: g.Int("port"), Labels: map[string]string{"backend": g.Key("port")},
+		Name: fmt.Sprintf("%s-be%d_%d", cmp.Or(g.Text("aclName"), s.Name), g.Int("port"), g.Index()), Service: s.Name, Stack: s.Stack,
+		Index: g.Index(), Port: g.Int("port"), Labels: map[string]string{"backend": strings.TrimSpace(g.Key("port") + " " + g.Key("aclName"))},
 	}
 	if text := g.Text("reqPathSearchReplace"); text != "" {
 		b.Rewrites, _ = parseRewrites(text) // checked when the label was read
 		b.Labels["rewrite"] = g.Key("reqPathSearchReplace")
 	}
+	var refused []label.Problem
+	if b.HTTP, refused = readHTTP(s, g, opts); len(refused) > 0 {
+		return nil, Backend{}, append(problems, refused...)
+	}
 	network := cmp.Or(g.Text("network"), opts.Network)
-	if !slices.Contains(s.Networks, network) {
+	if away := g.List("outboundHostname"); len(away) > 0 {
+		var lost []string
+		if b.Servers, lost = outbound(s, away, b.Port); len(lost) > 0 {
+			problems = append(problems, label.Problem{Service: s.Name, Label: g.Key("outboundHostname"), Value: strings.Join(lost, ","), Reason: "has no address: the name cannot be resolved"})
+		}
+		if len(b.Servers) == 0 {
+			b.Note = "no host outside the swarm has an address"
+		}
+	} else if !slices.Contains(s.Networks, network) {
 		return nil, Backend{}, []label.Problem{{Service: s.Name, Label: g.Key("network"), Value: network,
 			Reason: fmt.Sprintf("is not attached to the network %q (it is on %s)", network, cmp.Or(strings.Join(s.Networks, ", "), "none"))}}
+	} else {
+		b.Servers, b.Note = servers(s, network, b.Port)
 	}
-	b.Servers, b.Note = servers(s, network, b.Port)
-	return destinationRoutes(b, g, hosts, paths), b, problems
+	b.Default = g.Bool("isDefaultBackend")
+	if len(paths) > 0 || len(hosts) > 0 {
+		routes = destinationRoutes(b, g, slices.Concat(hosts, b.HTTP.RedirectHosts), paths)
+	}
+	return routes, b, problems
 }
 
 // servers picks the address of each task on the network that the proxy shares with the service. The note says why

@@ -12,11 +12,15 @@ import (
 	"sluice/routing"
 )
 
-// api answers what the last step of the reconciler left behind. Nothing here changes state.
+// api answers what the last step of the reconciler left behind. What changes state stands in api_dfp.go.
 type api struct {
 	view   func() *view
 	recent http.Handler // samples of the last minutes
 	gather prometheus.Gatherer
+
+	declared *declarations
+	again    func() // makes the reconciler look again
+	guard    guard
 }
 
 func (a api) handler() http.Handler {
@@ -25,10 +29,10 @@ func (a api) handler() http.Handler {
 	mux.HandleFunc("GET /readyz", a.ready)
 	mux.HandleFunc("GET /v1/routes", a.routes)
 	mux.Handle("GET /v1/stats", a.recent)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(a.gather, promhttp.HandlerOpts{}))
-	mux.HandleFunc("GET /v1/docker-flow-proxy/ping", func(w http.ResponseWriter, _ *http.Request) {
-		daemon.Answer(w, http.StatusOK, map[string]string{"Status": "OK"})
-	})
+	metrics := promhttp.HandlerFor(a.gather, promhttp.HandlerOpts{})
+	mux.Handle("GET /metrics", metrics)
+	mux.Handle("GET "+dfpPath+"metrics", metrics)
+	a.handleDFP(mux)
 	return mux
 }
 

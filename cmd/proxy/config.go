@@ -1,13 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"os"
 	"os/user"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"sluice/internal/daemon"
@@ -16,9 +16,14 @@ import (
 
 // routeSettings decide what the configuration is. Names are those of Docker Flow Proxy where it has them.
 type routeSettings struct {
-	Network      string `env:"NETWORK" default:"proxy" help:"Overlay network on which the proxy reaches the tasks."`
-	DefaultPorts string `env:"DEFAULT_PORTS" default:"80" placeholder:"PORT,…" help:"Ports of the http entries, separated by commas: 80 or 127.0.0.1:7080."`
-	Maxconn      int    `env:"MAXCONN" help:"Connections per HAProxy worker; by default what the limit of open files allows."`
+	Network        string   `env:"NETWORK" default:"proxy" help:"Overlay network on which the proxy reaches the tasks."`
+	DefaultPorts   string   `env:"DEFAULT_PORTS" default:"80" placeholder:"PORT,…" help:"Ports of the http entries, separated by commas: 80, 127.0.0.1:7080 or 443:ssl."`
+	BindPorts      string   `env:"BIND_PORTS" placeholder:"PORT,…" help:"More ports of the same kind."`
+	HTTPSOnly      bool     `name:"https-only" env:"HTTPS_ONLY" help:"Send requests of services that do not say otherwise to https."`
+	Users          string   `env:"USERS" placeholder:"USER:PASSWORD,…" help:"Who may use services without users of their own; by default everybody."`
+	UsersEncrypted bool     `name:"users-pass-encrypted" env:"USERS_PASS_ENCRYPTED" help:"The passwords of USERS are hashes of crypt(3)."`
+	TrustedProxies []string `env:"TRUSTED_PROXIES" placeholder:"CIDR,…" help:"Front proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; by default none."`
+	Maxconn        int      `env:"MAXCONN" help:"Connections per HAProxy worker; by default what the limit of open files allows."`
 
 	TimeoutConnect       seconds `env:"TIMEOUT_CONNECT" default:"5" help:"Seconds until a task must have taken a connection."`
 	TimeoutClient        seconds `env:"TIMEOUT_CLIENT" default:"20" help:"Seconds a client may be silent."`
@@ -46,7 +51,36 @@ func (s *seconds) UnmarshalText(text []byte) error {
 	return nil
 }
 
-func (r routeSettings) options() routing.Options { return routing.Options{Network: r.Network} }
+// options reads what settings has checked.
+func (r routeSettings) options(dir string) routing.Options {
+	options := routing.Options{Network: r.Network, HTTPSOnly: r.HTTPSOnly, Secrets: userSecrets(dir)}
+	options.Users, _ = routing.ParseUsers(r.Users, r.UsersEncrypted)
+	entries, _ := r.entries()
+	for _, e := range entries {
+		options.EntryPorts = append(options.EntryPorts, e.port)
+		if e.tls {
+			options.HTTPSPort = cmp.Or(options.HTTPSPort, e.port)
+		}
+	}
+	return options
+}
+
+// userSecrets reads the Docker secrets dfp_users_* of the proxy; DIR/secrets stands beside /run/secrets where there is a DIR.
+func userSecrets(dir string) map[string]string {
+	secrets, folders := map[string]string{}, []string{"/run/secrets"}
+	if dir != "" {
+		folders = append(folders, filepath.Join(dir, "secrets"))
+	}
+	for _, folder := range folders {
+		files, _ := filepath.Glob(filepath.Join(folder, "dfp_users_*"))
+		for _, file := range files {
+			if content, err := os.ReadFile(file); err == nil { // one that is missing is reported where a label names it
+				secrets[filepath.Base(file)] = string(content)
+			}
+		}
+	}
+	return secrets
+}
 
 func (r routeSettings) settings(dir string) (routing.Settings, error) {
 	// Several proxies of one network namespace have folders of their own, so the folder gives the socket its name.
@@ -55,15 +89,22 @@ func (r routeSettings) settings(dir string) (routing.Settings, error) {
 		Connect: time.Duration(r.TimeoutConnect), Client: time.Duration(r.TimeoutClient), Server: time.Duration(r.TimeoutServer),
 		Queue: time.Duration(r.TimeoutQueue), Tunnel: time.Duration(r.TimeoutTunnel),
 		HTTPRequest: time.Duration(r.TimeoutHTTPRequest), HTTPKeepAlive: time.Duration(r.TimeoutHTTPKeepAlive)}}
-	for port := range strings.SplitSeq(r.DefaultPorts, ",") {
-		host, number := "*", strings.TrimSpace(port)
-		if colon := strings.LastIndexByte(number, ':'); colon >= 0 {
-			host, number = number[:colon], number[colon+1:]
+	entries, err := r.entries()
+	if err != nil {
+		return s, err
+	}
+	if _, err := routing.ParseUsers(r.Users, r.UsersEncrypted); r.Users != "" && err != nil {
+		return s, fmt.Errorf("USERS: %w", err)
+	}
+	for _, text := range r.TrustedProxies {
+		prefix, err := routing.ParsePrefix(text)
+		if err != nil {
+			return s, fmt.Errorf("TRUSTED_PROXIES: %w, got %q", err, text)
 		}
-		if n, err := strconv.Atoi(number); err != nil || n < 1 || n > 65535 || strings.ContainsAny(host, " \t'\"#\\") {
-			return s, fmt.Errorf("DEFAULT_PORTS: is not a port or address:port, got %q", port)
-		}
-		s.Binds = append(s.Binds, host+":"+number)
+		s.TrustedProxies = append(s.TrustedProxies, prefix)
+	}
+	for _, e := range entries {
+		s.Binds = append(s.Binds, e.bind())
 	}
 	// Only root can give its rights away, and only to a user that exists: Debian's package makes haproxy.
 	if os.Geteuid() == 0 {
@@ -84,6 +125,9 @@ func (p place) socket() string    { return filepath.Join(p.Dir, "master.sock") }
 func (p place) configDir() string { return filepath.Join(p.Dir, "haproxy") }
 func (p place) spoolDir() string  { return filepath.Join(p.Dir, "spool") }
 
+// declaredFile keeps the services that the API gave.
+func (p place) declaredFile() string { return filepath.Join(p.Dir, "services.json") }
+
 // controlSettings are everything that the controller needs. They are read once, here.
 type controlSettings struct {
 	routeSettings
@@ -91,6 +135,8 @@ type controlSettings struct {
 	daemon.Log
 	daemon.API
 	daemon.Influx
+	Swarm         bool          `env:"SWARM" default:"true" negatable:"" help:"Route the services of the swarm; without it only those of the API and the environment."`
+	APIToken      string        `name:"api-token" env:"API_TOKEN" placeholder:"TOKEN" help:"What a request must bring that changes something (Authorization: Bearer TOKEN, or X-Api-Token); by default only loopback may change."`
 	DockerHost    string        `env:"DOCKER_HOST" placeholder:"ADDRESS" help:"API of a swarm manager; by default the local socket."`
 	DrainTimeout  time.Duration `env:"DRAIN_TIMEOUT" default:"30s" help:"How long connections may finish after SIGTERM."`
 	StatsInterval time.Duration `env:"STATS_INTERVAL" default:"1s" help:"Time between two points of every backend."`
@@ -101,6 +147,9 @@ type controlSettings struct {
 
 func (s controlSettings) validate() error {
 	if _, err := s.settings(s.Dir); err != nil {
+		return err
+	}
+	if _, err := declaredByEnvironment(os.Environ()); err != nil {
 		return err
 	}
 	if s.InfluxURL != "" {

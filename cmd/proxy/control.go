@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -34,15 +35,24 @@ func (c *controlCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	client, err := swarm.Open(c.DockerHost)
+	declared, err := c.declarations(log)
 	if err != nil {
 		return err
 	}
-	defer client.Close()
+	reader, events, err := c.openSwarm(ctx)
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	entries, err := c.entries()
+	if err != nil {
+		return err
+	}
 	registry := prometheus.NewRegistry()
 	loop := &reconciler{
-		lister: lister{swarm: client}, engine: engine{master: haproxy.Dial(c.socket()), store: store}, gate: newGate(),
-		options: c.options(), settings: settings, log: log, metrics: newMetrics(registry), refused: map[string]string{},
+		lister: lister{swarm: reader}, declared: declared, resolver: newResolver(), standing: withoutTLS(entries),
+		engine: engine{master: haproxy.Dial(c.socket()), store: store}, gate: newGate(),
+		options: c.options(c.Dir), settings: settings, log: log, metrics: newMetrics(registry), refused: map[string]string{},
 	}
 	loop.view.Store(&view{})
 	log.Info().Str("dir", c.Dir).Strs("binds", settings.Binds).Str("network", c.Network).Str("influx", c.InfluxURL).Msg("controller starts")
@@ -55,10 +65,13 @@ func (c *controlCommand) Run(ctx context.Context) error {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { loop.run(ctx, hints(ctx, client)); return nil })
+	again := make(chan struct{}, 1)
+	go hints(ctx, events, again)
+	group.Go(func() error { loop.run(ctx, again); return nil })
 	group.Go(func() error { export.run(ctx); return nil })
 	group.Go(func() error {
-		return c.Serve(ctx, api{view: loop.view.Load, recent: export.recent, gather: registry}.handler())
+		return c.Serve(ctx, api{view: loop.view.Load, recent: export.recent, gather: registry,
+			declared: declared, guard: guard{token: c.APIToken}, again: func() { poke(again) }}.handler())
 	})
 	return group.Wait()
 }
@@ -77,28 +90,57 @@ func (c *controlCommand) exporter(loop *reconciler, log zerolog.Logger) (*export
 	}, log), nil
 }
 
+// declarations are the services of the environment and those that the API gave before.
+func (c *controlCommand) declarations(log zerolog.Logger) (*declarations, error) {
+	fixed, err := declaredByEnvironment(os.Environ())
+	if err != nil {
+		return nil, err
+	}
+	return openDeclarations(c.declaredFile(), fixed, log)
+}
+
+// openSwarm answers who reads the swarm, and its events; without a swarm there is nothing to read.
+func (c *controlCommand) openSwarm(ctx context.Context) (swarmCloser, <-chan struct{}, error) {
+	if !c.Swarm {
+		return noSwarm{}, nil, nil
+	}
+	client, err := swarm.Open(c.DockerHost)
+	if err != nil {
+		return nil, nil, err
+	}
+	return client, client.Watch(ctx), nil
+}
+
+type swarmCloser interface {
+	swarmReader
+	io.Closer
+}
+
 // hints joins the swarm's events and SIGHUP into one slot: "look again".
-func hints(ctx context.Context, client *swarm.Client) <-chan struct{} {
-	joined := make(chan struct{}, 1)
+func hints(ctx context.Context, events <-chan struct{}, joined chan<- struct{}) {
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, syscall.SIGHUP)
-	events := client.Watch(ctx)
-	go func() {
-		defer signal.Stop(again)
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-again:
-			case <-events:
-			}
-			select {
-			case joined <- struct{}{}:
-			default:
+	defer signal.Stop(again)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-again:
+		case _, open := <-events:
+			if !open {
+				events = nil
 			}
 		}
-	}()
-	return joined
+		poke(joined)
+	}
+}
+
+// poke fills the slot; when it is full somebody will look again anyhow.
+func poke(slot chan<- struct{}) {
+	select {
+	case slot <- struct{}{}:
+	default:
+	}
 }
 
 // awaitHAProxy waits for the master that the supervisor starts at the same time. After a while it lets the loop begin

@@ -71,9 +71,12 @@ func (e *engine) readShape(ctx context.Context, pid int) (string, error) {
 }
 
 func (e *engine) readMaps(ctx context.Context, pid int, running *routing.Running) error {
-	for _, name := range routing.MapNames() {
-		answer, err := e.master.Ask(ctx, pid, "show map "+name)
-		if err != nil {
+	answer, err := e.master.Ask(ctx, pid, "show map")
+	if err != nil {
+		return err
+	}
+	for _, name := range routing.ParseMapNames(answer) {
+		if answer, err = e.master.Ask(ctx, pid, "show map "+name); err != nil {
 			return err
 		}
 		if running.Maps[name], err = routing.ParseMap(answer); err != nil {

@@ -29,7 +29,7 @@ func (c *explainCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return explain(os.Stdout, c.Service, services, c.options(), settings)
+	return explain(os.Stdout, c.Service, services, c.options(""), settings)
 }
 
 // explain prints each label of the service with its value and the lines that name it, then what could not be used.
@@ -51,7 +51,11 @@ func explain(w io.Writer, name string, services []routing.Service, options routi
 		if !strings.HasPrefix(key, label.Prefix) || routing.Labels.Foreign(strings.TrimPrefix(key, label.Prefix)) {
 			continue
 		}
-		fmt.Fprintf(w, "\n%s = %q\n", key, service.Labels[key])
+		value := service.Labels[key]
+		if isSecret(key, value) {
+			value = hidden
+		}
+		fmt.Fprintf(w, "\n%s = %q\n", key, value)
 		for _, line := range lines[key] {
 			fmt.Fprintf(w, "    %s\n", line)
 		}

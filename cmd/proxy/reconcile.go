@@ -38,10 +38,13 @@ const (
 // reconciler makes HAProxy run what the swarm's labels say. One goroutine calls step; nobody else changes HAProxy.
 type reconciler struct {
 	lister   lister
+	declared *declarations
+	resolver *resolver
 	engine   engine
 	gate     *gate
 	options  routing.Options
 	settings routing.Settings
+	standing []label.Problem // of the settings, for as long as the program runs
 	log      zerolog.Logger
 	metrics  *metrics
 
@@ -49,6 +52,7 @@ type reconciler struct {
 	reported   map[string]bool   // problems that the log has
 	change     pendingChange
 	lastReload time.Time
+	reloaded   uint64         // the version of the declarations whose wish for a reload was met
 	unsettled  time.Time      // since when something is on its way; zero: nothing is
 	saved      routing.Config // as it is on disk
 	failure    string
@@ -66,6 +70,9 @@ type pendingChange struct {
 // view is what the API shows: the outcome of the last step.
 type view struct {
 	Table     routing.Table
+	Services  []routing.Service // that were looked at
+	Config    string            // haproxy.cfg as it is in force
+	Declared  uint64            // the version of the declarations that is in force
 	Problems  []label.Problem
 	Waiting   map[netip.AddrPort]error // tasks that take no connection yet
 	Applied   bool                     // a complete listing of the swarm has been applied
@@ -154,8 +161,12 @@ func (r *reconciler) step(ctx context.Context) (pause time.Duration, err error) 
 	if err != nil {
 		return 0, err
 	}
-	table, problems := routing.BuildTable(swarm.services, r.options)
-	table, problems = r.withoutRefused(table, problems)
+	wish := r.declared.current()
+	services, standing := join(swarm.services, wish.services)
+	r.resolver.fill(ctx, now, services)
+	table, problems := routing.BuildTable(services, r.options)
+	table, problems = r.withoutRefused(table, slices.Concat(problems, standing, r.standing))
+	problems = withoutSecrets(problems)
 	closed := r.gate.closed(ctx, table, serving(running))
 	table = table.WithoutServers(func(s routing.Server) error { return closed[s.Addr] })
 	want, err := routing.Render(table, r.settings)
@@ -163,6 +174,9 @@ func (r *reconciler) step(ctx context.Context) (pause time.Duration, err error) 
 		return 0, err
 	}
 	plan := routing.Diff(running, want)
+	if plan.Reload == "" && r.reloaded < wish.reload {
+		plan.Reload = "asked for by the API"
+	}
 	if err := r.apply(ctx, now, plan, want, table); err != nil {
 		return 0, err
 	}
@@ -170,9 +184,14 @@ func (r *reconciler) step(ctx context.Context) (pause time.Duration, err error) 
 	r.metrics.observe(table, problems)
 	// An empty view before the first reload would let /readyz say "ready" for routes that nobody serves yet.
 	applied := plan.Reload == "" || r.change.shape == ""
+	declared := r.view.Load().Declared
+	if applied {
+		r.reloaded, declared = wish.reload, wish.version
+	}
 	r.show(func(v *view) {
-		r.done.services, r.done.routes, r.done.problems = int64(len(swarm.services)), int64(len(table.Routes)), int64(len(problems))
-		*v = view{Table: table, Problems: problems, Waiting: closed, Applied: v.Applied || applied, HAProxyOK: true, Done: r.done, owners: owners(table)}
+		r.done.services, r.done.routes, r.done.problems = int64(len(services)), int64(len(table.Routes)), int64(len(problems))
+		*v = view{Table: table, Services: services, Config: r.saved.Text, Declared: declared, Problems: problems, Waiting: closed,
+			Applied: v.Applied || applied, HAProxyOK: true, Done: r.done, owners: owners(table)}
 	})
 	moving := now.Sub(r.hinted) < fastAfter || swarm.converges || len(closed) > 0 || plan.Leaving > 0
 	return r.pause(now, moving, r.change.shape != "", swarm), nil
@@ -253,7 +272,7 @@ func (r *reconciler) quarantine(want routing.Config, table routing.Table, refuse
 	name, reason, found := routing.Blame(want, refused.Output)
 	for _, b := range table.Backends {
 		if found && b.Name == name {
-			r.refused[b.Fingerprint()] = reason
+			r.refused[table.Fingerprint(b)] = reason
 			r.lister.forget()
 			return fmt.Errorf("check the configuration: backend %s of service %s: %s", name, b.Service, reason)
 		}
@@ -266,7 +285,7 @@ func (r *reconciler) withoutRefused(t routing.Table, problems []label.Problem) (
 		return t, problems
 	}
 	kept := t.Filter(func(b routing.Backend) bool {
-		reason, refused := r.refused[b.Fingerprint()]
+		reason, refused := r.refused[t.Fingerprint(b)]
 		if refused {
 			problems = append(problems, label.Problem{Service: b.Service, Label: b.Labels["backend"], Value: b.Name, Reason: "HAProxy refuses its backend: " + reason})
 		}

@@ -64,6 +64,12 @@ func planned(list []stackfile.Service, stack, network string) []routing.Service 
 		if len(s.Networks) == 0 {
 			s.Networks = []string{network}
 		}
+		for _, host := range routing.OutboundHosts([]routing.Service{s}) {
+			if s.Outbound == nil {
+				s.Outbound = map[string][]netip.Addr{}
+			}
+			s.Outbound[host], address = []netip.Addr{address}, address.Next()
+		}
 		for slot := range s.Replicas {
 			addresses := map[string]netip.Addr{}
 			for _, n := range s.Networks {
@@ -103,7 +109,7 @@ func (c *renderCommand) render(ctx context.Context, stdout, stderr io.Writer) er
 		return err
 	}
 	settings.DefaultPath = "origin " + dir
-	table, problems := routing.BuildTable(services, c.options())
+	table, problems := routing.BuildTable(services, c.options(""))
 	config, err := routing.Render(table, settings)
 	if err != nil {
 		return err

@@ -104,7 +104,7 @@ func (r *rig) newLoop(c controlSettings, store *haproxy.Store) *reconciler {
 		r.t.Fatal(err)
 	}
 	settings.User, settings.Group = "", ""
-	loop := &reconciler{lister: lister{swarm: r.swarm}, engine: engine{master: r.master, store: store}, gate: newGate(), options: c.options(),
+	loop := &reconciler{lister: lister{swarm: r.swarm}, declared: &declarations{}, resolver: newResolver(), engine: engine{master: r.master, store: store}, gate: newGate(), options: c.options(c.Dir),
 		settings: settings, log: zerolog.New(r.log), metrics: newMetrics(prometheus.NewRegistry()), refused: map[string]string{}}
 	loop.view.Store(&view{})
 	return loop

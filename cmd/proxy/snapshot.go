@@ -21,6 +21,14 @@ type swarmReader interface {
 	Networks(ctx context.Context) ([]swarm.Network, error)
 }
 
+// noSwarm is the swarm of a proxy without one: it is always complete and empty.
+type noSwarm struct{}
+
+func (noSwarm) Services(context.Context, swarm.Filter) ([]swarm.Service, error) { return nil, nil }
+func (noSwarm) Tasks(context.Context, []string) ([]swarm.Task, error)           { return nil, nil }
+func (noSwarm) Networks(context.Context) ([]swarm.Network, error)               { return nil, nil }
+func (noSwarm) Close() error                                                    { return nil }
+
 // servicesMaxAge bounds how long a list of services is believed without an event: events may get lost.
 const servicesMaxAge = 15 * time.Second
 

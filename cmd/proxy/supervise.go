@@ -27,6 +27,7 @@ func (c *runCommand) Run(ctx context.Context) error {
 		return err
 	}
 	log := c.Logger()
+	warnObsolete(os.Environ(), log)
 	// A start must not wait for the swarm: HAProxy begins with the last good configuration, or with an empty one.
 	store, err := startingConfig(ctx, c.controlSettings, log)
 	if err != nil {

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+
+	"sluice/internal/label"
+)
+
+// entry is a place at which HAProxy takes requests.
+type entry struct {
+	address string // "*" for all
+	port    int
+	tls     bool
+	setting string // where it was written
+	text    string // as it was written
+}
+
+func (e entry) bind() string {
+	if strings.Contains(e.address, ":") {
+		return net.JoinHostPort(e.address, strconv.Itoa(e.port))
+	}
+	return fmt.Sprintf("%s:%d", e.address, e.port)
+}
+
+// entries reads both settings; what stands in both is bound once.
+func (r routeSettings) entries() (all []entry, err error) {
+	for _, setting := range []struct{ name, ports string }{{"DEFAULT_PORTS", r.DefaultPorts}, {"BIND_PORTS", r.BindPorts}} {
+		for text := range strings.SplitSeq(setting.ports, ",") {
+			if text = strings.TrimSpace(text); text == "" {
+				continue
+			}
+			e, ok := parseEntry(text)
+			if !ok {
+				return nil, fmt.Errorf("%s: is not a port, address:port or port:ssl, got %q", setting.name, text)
+			}
+			e.setting = setting.name
+			if !slices.ContainsFunc(all, func(other entry) bool { return other.bind() == e.bind() }) {
+				all = append(all, e)
+			}
+		}
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("DEFAULT_PORTS: there is no port")
+	}
+	return all, nil
+}
+
+// parseEntry reads [address:]port[:ssl]; an IPv6 address may stand in brackets.
+func parseEntry(text string) (e entry, ok bool) {
+	e = entry{address: "*", text: text}
+	rest, tls := strings.CutSuffix(text, ":ssl")
+	e.tls = tls
+	number := rest
+	if colon := strings.LastIndexByte(rest, ':'); colon >= 0 {
+		e.address, number = strings.Trim(rest[:colon], "[]"), rest[colon+1:]
+	}
+	n, err := strconv.Atoi(number)
+	e.port = n
+	plain := !strings.ContainsFunc(e.address, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("*.:-_", r))
+	})
+	return e, err == nil && n >= 1 && n <= 65535 && e.address != "" && plain
+}
+
+// withoutTLS reports the ports that shall end TLS but cannot, for there are no certificates.
+func withoutTLS(entries []entry) (problems []label.Problem) {
+	for _, e := range entries {
+		if e.tls {
+			problems = append(problems, label.Problem{Service: "(settings)", Label: e.setting, Value: e.text, Reason: "there is no certificate: the port is bound without TLS"})
+		}
+	}
+	return problems
+}

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"regexp"
+	"strings"
+
+	"sluice/internal/label"
+)
+
+// What stands for a secret in answers, logs and statistics.
+const hidden = "(hidden)"
+
+// isSecret tells whether the value of a label, with prefix and index, holds passwords or keys.
+func isSecret(key, value string) bool {
+	name, _, _ := strings.Cut(strings.TrimPrefix(key, label.Prefix), ".")
+	return strings.EqualFold(name, "users") || strings.EqualFold(name, "serviceCert") || strings.Contains(strings.ToLower(value), "authorization")
+}
+
+// withoutSecrets hides the values of problems with labels that hold secrets. Reasons speak of the kind of the value.
+func withoutSecrets(problems []label.Problem) []label.Problem {
+	for i, p := range problems {
+		for key := range strings.FieldsSeq(p.Label) {
+			if isSecret(key, p.Value) {
+				problems[i].Value = hidden
+			}
+		}
+	}
+	return problems
+}
+
+// secretDirectives are the places of haproxy.cfg where passwords stand.
+var secretDirectives = regexp.MustCompile(`(?im)(\b(?:insecure-password|password|stats\s+auth|(?:add|set)-header\s+["']?authorization["']?)\s+)("[^"\n]*"|'[^'\n]*'|(?:\\.|\S)+)`)
+
+// withoutPasswords hides the passwords of a configuration.
+func withoutPasswords(config string) string {
+	return secretDirectives.ReplaceAllString(config, "${1}"+hidden)
+}

@@ -1,0 +1,85 @@
+package routing
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"unicode"
+
+	"sluice/internal/label"
+)
+
+// How labels name what HAProxy matches a host or a path by.
+var (
+	hostMatchers = map[string]string{"hdr_dom(host)": "dom", "hdr_end(host)": "end", "hdr_beg(host)": "beg", "hdr_reg(host)": "reg"}
+	pathMatchers = map[string]string{"path": "str", "path_beg": "beg", "path_dir": "dir", "path_dom": "dom", "path_end": "end", "path_reg": "reg", "path_sub": "sub"}
+)
+
+// claimLabels narrow or order what leads to a service.
+var claimLabels = []label.Spec{
+	{Name: "pathType", Kind: label.Enum, Indexed: true, Example: "path_reg", Values: []string{"path", "path_beg", "path_dir", "path_dom", "path_end", "path_reg", "path_sub"},
+		Doc: "How servicePath is matched: `path` that path alone, `path_beg` whatever begins so (`/demo` takes `/demox`), `path_reg` a regular expression (PCRE), and HAProxy's `path_end`, `path_sub`, `path_dir`, `path_dom`. Without it a path takes itself and everything below it."},
+	{Name: "servicePathExclude", Kind: label.List, Indexed: true, Example: "/demo/private", Check: checkPaths,
+		Doc: "Paths that, with everything below them, are not the service's: the next best route takes such a request."},
+	{Name: "serviceDomainAlgo", Kind: label.Enum, Default: "exact", Example: "hdr_dom(host)", Values: []string{"exact", "hdr(host)", "hdr_dom(host)", "hdr_end(host)", "hdr_beg(host)", "hdr_reg(host)"},
+		Doc: "How serviceDomain is matched. Exact hosts and wildcards come before the others."},
+	{Name: "userAgent", Kind: label.List, Indexed: true, Example: "amiga,amstrad", Doc: "Only requests whose user agent contains one of these, in any case. Such a route comes before the same one without."},
+	{Name: "serviceHeader", Kind: label.List, Indexed: true, Example: "X-Version:3,Name:Viktor", Check: checkHeaderConditions,
+		Doc: "Only requests with all of these headers, `Name:value`, compared exactly. Such a route comes before the same one with fewer."},
+	{Name: "srcPort", Kind: label.Port, Indexed: true, Example: "8085", Doc: "Only requests that came to this port of the proxy, which must be one of DEFAULT_PORTS or BIND_PORTS."},
+	{Name: "srcAddr", Kind: label.Text, Indexed: true, Example: "10.0.0.5", Check: checkAddress, Doc: "Only requests that came to this address of the proxy."},
+	{Name: "isDefaultBackend", Kind: label.Bool, Default: "false", Example: "true", Doc: "Takes every request that no route takes."},
+	{Name: "aclName", Kind: label.Text, Example: "05-demo", Check: checkName, Doc: "Replaces the service's name in the names of its backends and in the order of equal routes."},
+	{Name: "priority", Kind: label.Int, Indexed: true, Default: "0", Example: "10", Doc: "Routes of a higher priority come before all others."},
+}
+
+func checkHeaderConditions(value any) error {
+	for _, h := range value.([]string) {
+		name, _, found := strings.Cut(h, ":")
+		if !found || strings.TrimSpace(name) == "" || strings.ContainsFunc(strings.TrimSpace(name), func(r rune) bool { return !isWord(r) }) {
+			return fmt.Errorf("is not Name:value[,Name:value…]")
+		}
+	}
+	return nil
+}
+
+func checkAddress(value any) error {
+	if addr, err := netip.ParseAddr(value.(string)); err != nil || addr.Zone() != "" {
+		return fmt.Errorf("is not an IP address")
+	}
+	return nil
+}
+
+func checkName(value any) error {
+	if name := value.(string); name == "" || strings.ContainsFunc(name, func(r rune) bool { return !isWord(r) }) {
+		return fmt.Errorf("has a character other than letters, digits, '-', '_' and '.'")
+	}
+	return nil
+}
+
+// checkClaim judges labels that only make sense together; it answers the name of the label and the reason.
+func checkClaim(g label.Group, entryPorts []int) (name, reason string) {
+	paths, kind := g.List("servicePath"), g.Text("pathType")
+	switch kind {
+	case "", "path", "path_beg", "path_dir":
+		if err := checkPaths(paths); err != nil {
+			return "servicePath", err.Error()
+		}
+	default:
+		for _, path := range paths {
+			if len(path) > maxPath || strings.ContainsFunc(path, func(r rune) bool { return r > unicode.MaxASCII }) {
+				return "servicePath", fmt.Sprintf("has something that no path can match: %q", path)
+			}
+		}
+	}
+	if g.Text("serviceDomainAlgo") != "hdr_reg(host)" {
+		if err := checkHosts(g.List("serviceDomain")); err != nil {
+			return "serviceDomain", err.Error()
+		}
+	}
+	if port := g.Int("srcPort"); port != 0 && entryPorts != nil && !slices.Contains(entryPorts, port) {
+		return "srcPort", "is not one of the proxy's ports (DEFAULT_PORTS, BIND_PORTS)"
+	}
+	return "", ""
+}

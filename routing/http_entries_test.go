@@ -1,0 +1,186 @@
+package routing_test
+
+import (
+	"bufio"
+	"cmp"
+	"compress/gzip"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"sluice/internal/haproxy/haproxytest"
+	"sluice/routing"
+)
+
+// entries is a HAProxy with an http and an https entry.
+type entries struct {
+	plain, secure string
+	settings      routing.Settings
+	haproxy       *haproxytest.HAProxy
+}
+
+func newEntries(t *testing.T) *entries {
+	t.Helper()
+	e := &entries{plain: haproxytest.Address(t), secure: haproxytest.Address(t)}
+	e.settings = settings(e.plain, e.secure+" ssl crt "+certificate(t))
+	e.settings.Handover = "abns@sluice-" + e.plain
+	e.haproxy = haproxytest.Start(t, render(t, routing.Table{}, e.settings).Files())
+	return e
+}
+
+func certificate(t *testing.T) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"a.test"}}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "cert.pem")
+	content := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}), pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})...)
+	if err := os.WriteFile(path, content, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// serve routes the services, all to one task that tells what it saw.
+func (e *entries) serve(t *testing.T, text string, options routing.Options, trusted []netip.Prefix) {
+	t.Helper()
+	table, _ := routing.BuildTable(scene(t, text), options)
+	task := startTask(t, mirror())
+	for i, b := range table.Backends {
+		table.Backends[i].Servers = []routing.Server{{Name: b.Service + ".1", Addr: task}}
+	}
+	e.settings.TrustedProxies = trusted
+	e.haproxy.Put(render(t, table, e.settings).Files())
+}
+
+// mirror answers with the headers of the request, as JSON. Some paths make it do more.
+func mirror() http.HandlerFunc {
+	var asked sync.Map
+	return func(w http.ResponseWriter, r *http.Request) {
+		_, again := asked.LoadOrStore(r.URL.Path, true)
+		r.Header.Set("Host", r.Host)
+		w.Header().Set("X-Backend", "own")
+		w.Header().Set("X-Del", "own")
+		w.Header().Set("Content-Type", "text/plain")
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/slow"):
+			select {
+			case <-r.Context().Done():
+				return
+			case <-time.After(1500 * time.Millisecond): // a task's own pause, not the test's
+			}
+		case strings.HasSuffix(r.URL.Path, "/status/404"):
+			w.WriteHeader(http.StatusNotFound)
+		case strings.HasSuffix(r.URL.Path, "/once") && !again:
+			w.WriteHeader(http.StatusServiceUnavailable)
+		case strings.HasSuffix(r.URL.Path, "/big"):
+			r.Header.Set("Padding", strings.Repeat("x", 4096))
+		}
+		_ = json.NewEncoder(w).Encode(r.Header)
+	}
+}
+
+// check sends a request and compares the answer, both as the cases write them.
+func (e *entries) check(t *testing.T, asked, want string) {
+	t.Helper()
+	response, saw := e.ask(t, asked)
+	words := strings.Fields(want)
+	if got := response.Status[:3]; got != words[0] {
+		t.Errorf("%s is answered by %s, want %s", asked, got, words[0])
+		return
+	}
+	for _, word := range words[1:] {
+		word = strings.ReplaceAll(word, "␣", " ")
+		_, absent := strings.CutPrefix(word, "-")
+		word = strings.TrimPrefix(word, "-")
+		header := response.Header
+		if rest, ofRequest := strings.CutPrefix(word, "saw:"); ofRequest {
+			word, header = rest, saw
+		}
+		name, value, _ := strings.Cut(word, ":")
+		switch got := strings.Join(header.Values(name), ","); {
+		case absent && len(header.Values(name)) > 0:
+			t.Errorf("%s: %s is %q, want it absent", asked, name, got)
+		case !absent && got != value:
+			t.Errorf("%s: %s is %q, want %q", asked, name, got, value)
+		}
+	}
+}
+
+// ask sends a request and reads the answer, with the headers that the task saw.
+func (e *entries) ask(t *testing.T, asked string) (*http.Response, http.Header) {
+	t.Helper()
+	words := strings.Fields(asked)
+	host, target, _ := strings.Cut(words[2], "/")
+	var text strings.Builder
+	text.WriteString(words[1] + " /" + target + " HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n")
+	for _, word := range words[3:] {
+		name, value, _ := strings.Cut(strings.ReplaceAll(word, "␣", " "), ":")
+		if name == "as" {
+			name, value = "Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(value))
+		}
+		text.WriteString(name + ": " + value + "\r\n")
+	}
+	response := exchange(t, cmp.Or(map[string]string{"S": e.secure}[words[0]], e.plain), words[0] == "S", text.String()+"\r\n")
+	body := io.Reader(response.Body)
+	if response.Header.Get("Content-Encoding") == "gzip" {
+		var err error
+		if body, err = gzip.NewReader(body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	content, err := io.ReadAll(body)
+	if err != nil {
+		t.Fatalf("%s: %v", asked, err)
+	}
+	saw := http.Header{}
+	_ = json.Unmarshal(content, &saw) // HAProxy's own answers are no JSON
+	return response, saw
+}
+
+func exchange(t *testing.T, address string, secure bool, request string) *http.Response {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	if secure {
+		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
+	}
+	if _, err := io.WriteString(conn, request); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: strings.Fields(request)[0]})
+	if err != nil {
+		t.Fatalf("%.100q: %v", request, err)
+	}
+	return response
+}
