@@ -34,7 +34,7 @@ func (c *checkCommand) Run() error {
 
 // check prints one line for each problem, as compilers do, and answers an error when there is one.
 func check(w io.Writer, file string, content []byte, stack string, options routing.Options) error {
-	list, err := stackfile.Parse(content)
+	list, err := stackfile.Parse(content, os.LookupEnv)
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -269,7 +270,10 @@ func (r *reconciler) save(want routing.Config) error {
 
 // quarantine remembers which backend HAProxy refused; the next step leaves it out and routes everything else.
 func (r *reconciler) quarantine(want routing.Config, table routing.Table, refused *haproxy.RefusedError) error {
+	// HAProxy quotes what it does not take, which may be a password, and at any length.
+	refused = &haproxy.RefusedError{Output: brief(withoutPasswords(refused.Output), 4000)}
 	name, reason, found := routing.Blame(want, refused.Output)
+	reason = brief(reason, 500)
 	for _, b := range table.Backends {
 		if found && b.Name == name {
 			r.refused[table.Fingerprint(b)] = reason
@@ -278,6 +282,14 @@ func (r *reconciler) quarantine(want routing.Config, table routing.Table, refuse
 		}
 	}
 	return refused
+}
+
+// brief cuts a text that is longer than n bytes.
+func brief(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	return strings.ToValidUTF8(text[:n], "") + "…"
 }
 
 func (r *reconciler) withoutRefused(t routing.Table, problems []label.Problem) (routing.Table, []label.Problem) {

@@ -41,7 +41,7 @@ func (s source) services(ctx context.Context, network string) ([]routing.Service
 	if err != nil {
 		return nil, err
 	}
-	list, err := stackfile.Parse(content)
+	list, err := stackfile.Parse(content, os.LookupEnv)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.File, err)
 	}

@@ -24,8 +24,8 @@ type Service struct {
 	Networks []string // as the file calls them; nil when it names none
 }
 
-// Parse reads a stack file. Errors name the line.
-func Parse(content []byte) ([]Service, error) {
+// Parse reads a stack file, with the variables that lookup knows. Errors name the line.
+func Parse(content []byte, lookup func(name string) (string, bool)) ([]Service, error) {
 	var document yaml.Node
 	if err := yaml.Unmarshal(content, &document); err != nil {
 		return nil, fmt.Errorf("read YAML: %w", err)
@@ -36,6 +36,9 @@ func Parse(content []byte) ([]Service, error) {
 	var whole any // finds what a tree of nodes may hide: keys that stand twice, anchors that contain themselves
 	if err := document.Decode(&whole); err != nil {
 		return nil, fmt.Errorf("read YAML: %w", err)
+	}
+	if err := substitute(&document, lookup); err != nil {
+		return nil, err
 	}
 	names := networkNames(child(document.Content[0], "networks"))
 	list := child(document.Content[0], "services")
@@ -122,8 +125,7 @@ func items(node *yaml.Node) (list []item) {
 	return list
 }
 
-// scalar undoes the doubling of dollars, by which stack files keep them from being variables.
-func scalar(node *yaml.Node) string { return strings.ReplaceAll(resolve(node).Value, "$$", "$") }
+func scalar(node *yaml.Node) string { return resolve(node).Value }
 
 // child finds a key of a mapping, looking through aliases and merges; nil when it is not there.
 func child(node *yaml.Node, key string) *yaml.Node {

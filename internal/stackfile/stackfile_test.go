@@ -84,7 +84,7 @@ services:
 		}},
 	} {
 		t.Run(row.meaning, func(t *testing.T) {
-			got, err := stackfile.Parse([]byte(row.file))
+			got, err := stackfile.Parse([]byte(row.file), none)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -114,7 +114,7 @@ func TestParseNamesTheLineOfWhatItRefuses(t *testing.T) {
 		{"an anchor inside itself", "services: &a\n  <<: *a\n", "anchor 'a' value contains itself"},
 	} {
 		t.Run(row.meaning, func(t *testing.T) {
-			got, err := stackfile.Parse([]byte(row.file))
+			got, err := stackfile.Parse([]byte(row.file), none)
 			if err == nil || !strings.Contains(err.Error(), row.reason) {
 				t.Errorf("got %v, %v, want %q", got, err, row.reason)
 			}
@@ -133,7 +133,7 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, content []byte) {
-		services, err := stackfile.Parse(content)
+		services, err := stackfile.Parse(content, none)
 		if err != nil {
 			return
 		}
@@ -149,3 +149,6 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// none knows no variable.
+func none(string) (string, bool) { return "", false }
