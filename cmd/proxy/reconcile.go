@@ -49,15 +49,14 @@ type reconciler struct {
 	log      zerolog.Logger
 	metrics  *metrics
 
-	refused    map[string]string // backend fingerprint -> HAProxy's reason
-	reported   map[string]bool   // problems that the log has
+	refused    map[string]quarantined // by backend name
+	reported   map[string]bool        // problems that the log has
 	change     pendingChange
 	lastReload time.Time
 	reloaded   uint64         // the version of the declarations whose wish for a reload was met
 	unsettled  time.Time      // since when something is on its way; zero: nothing is
 	saved      routing.Config // as it is on disk
-	failure    string
-	hinted     time.Time // when the last event came
+	hinted     time.Time      // when the last event came
 	done       figures
 	view       atomic.Pointer[view]
 }
@@ -67,6 +66,9 @@ type pendingChange struct {
 	shape        string
 	first, since time.Time // when any change began to wait, and this one
 }
+
+// quarantined is what HAProxy said of a backend; it counts for as long as the backend would be written the same way.
+type quarantined struct{ fingerprint, reason string }
 
 // view is what the API shows: the outcome of the last step.
 type view struct {
@@ -122,6 +124,7 @@ func (r *reconciler) run(ctx context.Context, hints <-chan struct{}) {
 }
 
 func (r *reconciler) once(ctx context.Context) time.Duration {
+	before := r.view.Load().Failure
 	step, cancel := context.WithTimeout(ctx, stepTimeout)
 	defer cancel()
 	pause, err := r.step(step)
@@ -129,10 +132,9 @@ func (r *reconciler) once(ctx context.Context) time.Duration {
 		return 0
 	}
 	if err == nil {
-		if r.failure != "" {
-			r.log.Info().Str("failure", r.failure).Msg("recovered")
+		if before != "" {
+			r.log.Info().Str("failure", before).Msg("recovered")
 		}
-		r.failure = ""
 		return pause
 	}
 	now := *r.view.Load()
@@ -141,8 +143,7 @@ func (r *reconciler) once(ctx context.Context) time.Duration {
 	}
 	now.Failure = err.Error()
 	r.view.Store(&now)
-	if r.failure != now.Failure {
-		r.failure = now.Failure
+	if before != now.Failure {
 		r.log.Warn().Err(err).Msg("step failed; what runs goes on, the step is tried again")
 	}
 	r.metrics.failures.Inc()
@@ -276,7 +277,7 @@ func (r *reconciler) quarantine(want routing.Config, table routing.Table, refuse
 	reason = brief(reason, 500)
 	for _, b := range table.Backends {
 		if found && b.Name == name {
-			r.refused[table.Fingerprint(b)] = reason
+			r.refused[name] = quarantined{table.Fingerprint(b), reason}
 			r.lister.forget()
 			return fmt.Errorf("check the configuration: backend %s of service %s: %s", name, b.Service, reason)
 		}
@@ -297,9 +298,10 @@ func (r *reconciler) withoutRefused(t routing.Table, problems []label.Problem) (
 		return t, problems
 	}
 	kept := t.Filter(func(b routing.Backend) bool {
-		reason, refused := r.refused[t.Fingerprint(b)]
+		past, known := r.refused[b.Name]
+		refused := known && past.fingerprint == t.Fingerprint(b)
 		if refused {
-			problems = append(problems, label.Problem{Service: b.Service, Label: b.Labels["backend"], Value: b.Name, Reason: "HAProxy refuses its backend: " + reason})
+			problems = append(problems, label.Problem{Service: b.Service, Label: b.Labels["backend"], Value: b.Name, Reason: "HAProxy refuses its backend: " + past.reason})
 		}
 		return !refused
 	})

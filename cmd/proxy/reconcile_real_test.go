@@ -133,7 +133,7 @@ func TestAControllerThatComesBackChangesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	successor := &reconciler{lister: lister{swarm: r.swarm}, declared: &declarations{}, resolver: newResolver(), engine: engine{master: r.master, store: r.loop.engine.store}, gate: newGate(), options: r.loop.options,
-		settings: r.loop.settings, log: zerolog.Nop(), metrics: newMetrics(prometheus.NewRegistry()), refused: map[string]string{}}
+		settings: r.loop.settings, log: zerolog.Nop(), metrics: newMetrics(prometheus.NewRegistry()), refused: map[string]quarantined{}}
 	successor.view.Store(&view{})
 	r.loop = successor
 	r.settle()

@@ -18,6 +18,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"sluice/internal/haproxy"
+	"sluice/internal/haproxy/haproxytest"
 	"sluice/internal/swarm"
 )
 
@@ -64,15 +65,9 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	binary, err := exec.LookPath("haproxy")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("haproxy is not installed")
-		}
-		t.Skip("haproxy is not installed")
-	}
-	r := &rig{t: t, swarm: &fakeSwarm{}, log: &strings.Builder{}, port: freePort(t)}
-	entry := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	binary := haproxytest.Binary(t)
+	r := &rig{t: t, swarm: &fakeSwarm{}, log: &strings.Builder{}, port: portOf(t, haproxytest.Address(t))}
+	entry := haproxytest.Address(t)
 	r.url = "http://" + entry
 	var c controlSettings
 	c.Dir, c.HAProxy, c.Network, c.DefaultPorts = t.TempDir(), binary, "proxy", entry
@@ -105,7 +100,7 @@ func (r *rig) newLoop(c controlSettings, store *haproxy.Store) *reconciler {
 	}
 	settings.User, settings.Group = "", ""
 	loop := &reconciler{lister: lister{swarm: r.swarm}, declared: &declarations{}, resolver: newResolver(), engine: engine{master: r.master, store: store}, gate: newGate(), options: c.options(c.Dir),
-		settings: settings, log: zerolog.New(r.log), metrics: newMetrics(prometheus.NewRegistry()), refused: map[string]string{}}
+		settings: settings, log: zerolog.New(r.log), metrics: newMetrics(prometheus.NewRegistry()), refused: map[string]quarantined{}}
 	loop.view.Store(&view{})
 	return loop
 }
@@ -193,12 +188,11 @@ func (r *rig) service(name string, replicas int, labels ...string) swarm.Service
 	return s
 }
 
-func freePort(t *testing.T) int {
+func portOf(t *testing.T, address string) int {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := netip.ParseAddrPort(address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
+	return int(addr.Port())
 }
