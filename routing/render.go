@@ -15,7 +15,8 @@ import (
 // Settings are the operator's choices that stand in haproxy.cfg beside the routes.
 type Settings struct {
 	DefaultPath   string        // where HAProxy looks for the maps: "config" (beside haproxy.cfg) or "origin DIR"; "" is "config"
-	Binds         []string      // addresses of the http entries: "*:80", "127.0.0.1:7080"
+	Entries       []HTTPEntry   // where requests come in
+	TLS           TLS           // how the entries with TLS end it
 	Handover      string        // address at which a worker takes requests from its predecessor; an abstract socket (abns@NAME) of this proxy's own
 	User, Group   string        // whom HAProxy's workers become; "" keeps the starter's
 	Maxconn       int           // per worker; 0 leaves it to HAProxy, which derives it from ulimit -n

@@ -89,8 +89,12 @@ func atoi(t testing.TB, text string) int {
 
 // settings are what the tests render with; the binds are the test's business.
 func settings(binds ...string) routing.Settings {
+	var entries []routing.HTTPEntry
+	for _, bind := range binds {
+		entries = append(entries, routing.HTTPEntry{Address: bind})
+	}
 	return routing.Settings{
-		Binds: binds, Handover: "abns@sluice-test", HardStopAfter: 10 * time.Second,
+		Entries: entries, Handover: "abns@sluice-test", HardStopAfter: 10 * time.Second,
 		Timeouts: routing.Timeouts{Connect: 2 * time.Second, Client: 10 * time.Second, Server: 10 * time.Second, Queue: 5 * time.Second,
 			Tunnel: time.Minute, HTTPRequest: 5 * time.Second, HTTPKeepAlive: 5 * time.Second},
 	}

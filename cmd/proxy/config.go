@@ -104,7 +104,7 @@ func (r routeSettings) settings(dir string) (routing.Settings, error) {
 		s.TrustedProxies = append(s.TrustedProxies, prefix)
 	}
 	for _, e := range entries {
-		s.Binds = append(s.Binds, e.bind())
+		s.Entries = append(s.Entries, routing.HTTPEntry{Address: e.bind(), Port: e.port, TLS: e.tls})
 	}
 	// Only root can give its rights away, and only to a user that exists: Debian's package makes haproxy.
 	if os.Geteuid() == 0 {

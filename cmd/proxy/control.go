@@ -55,7 +55,7 @@ func (c *controlCommand) Run(ctx context.Context) error {
 		options: c.options(c.Dir), settings: settings, log: log, metrics: newMetrics(registry), refused: map[string]quarantined{},
 	}
 	loop.view.Store(&view{})
-	log.Info().Str("dir", c.Dir).Strs("binds", settings.Binds).Str("network", c.Network).Str("influx", c.InfluxURL).Msg("controller starts")
+	log.Info().Str("dir", c.Dir).Str("entries", c.DefaultPorts+","+c.BindPorts).Str("network", c.Network).Str("influx", c.InfluxURL).Msg("controller starts")
 
 	export, err := c.exporter(loop, log)
 	if err != nil {
