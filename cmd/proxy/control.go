@@ -61,6 +61,7 @@ func (c *controlCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	registry.MustRegister(export.shown)
 	if err := awaitHAProxy(ctx, loop.engine.master); err != nil {
 		return err
 	}

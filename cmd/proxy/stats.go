@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -46,13 +45,13 @@ type figures struct {
 // HAProxy answers in the thread that serves traffic, so the readings in between get rarer when they get dear.
 type exporter struct {
 	exportSettings
-	source  statsSource
-	log     zerolog.Logger
-	sampler *haproxystats.Sampler
-	recent  *recent
-	outbox  *influx.Outbox
-	lines   influx.Encoder
-	effort  effort
+	source statsSource
+	log    zerolog.Logger
+	shown  *shown
+	recent *recent
+	outbox *influx.Outbox
+	lines  influx.Encoder
+	effort effort
 
 	workers  int       // at the last reading
 	draining int       // of them
@@ -79,7 +78,7 @@ func newExporter(source statsSource, s exportSettings, log zerolog.Logger) *expo
 		exportSettings: s,
 		source:         source,
 		log:            log,
-		sampler:        haproxystats.NewSampler(),
+		shown:          newShown(s.origin.Owner),
 		recent:         newRecent(s.origin.Server, s.interval),
 		outbox:         influx.NewOutbox(s.influx, s.dir, s.limit, log),
 		effort:         effort{interval: s.interval},
@@ -139,7 +138,7 @@ func (e *exporter) point(ctx context.Context, at time.Time) {
 	var samples []haproxystats.Sample
 	if err == nil {
 		e.readings++
-		samples = e.sampler.Next(at, workers)
+		samples = e.shown.next(at, workers, command == askAll)
 		e.recent.add(at, samples, e.origin.Owner)
 		if command == askAll && e.effort.servers(samples, took) {
 			e.log.Info().Int("servers", e.effort.count).Stringer("took", took).Int("points", e.effort.every).
@@ -226,7 +225,7 @@ func (e *exporter) look(ctx context.Context, at time.Time) {
 	}
 	e.note(err)
 	if err == nil && complete {
-		e.sampler.Observe(at, workers)
+		e.shown.observe(at, workers)
 		e.effort.backends(took)
 		e.readings++
 	}
@@ -278,96 +277,10 @@ func (e *exporter) note(err error) {
 	switch {
 	case err != nil && e.awayAt.IsZero():
 		e.awayAt, e.workers, e.draining = time.Now(), 0, 0
-		e.sampler.Gap()
+		e.shown.gap()
 		e.log.Warn().Err(err).Msg("HAProxy's statistics cannot be read")
 	case err == nil && !e.awayAt.IsZero():
 		e.log.Info().Stringer("after", time.Since(e.awayAt).Round(time.Millisecond)).Msg("HAProxy's statistics are read again")
 		e.awayAt = time.Time{}
 	}
-}
-
-// How dear the exporter may be for HAProxy's thread, and how often it reads at best.
-const (
-	lookEvery    = 100 * time.Millisecond // shortest pause between two readings
-	lookAgain    = 10                     // points without a reading in between, after which one is tried again
-	lookShare    = 50                     // backends: a reading of 1 ms is followed by a pause of 50 ms, 2 % of a thread
-	serverShare  = 100                    // servers: 1 %
-	serversOften = 1000                   // up to so many servers are read for every point
-)
-
-// effort keeps the reading cheap for HAProxy. What a reading costs is taken from how long the answer took: that is never
-// less than what HAProxy's thread spent, and the shortest of the last few is close to it.
-type effort struct {
-	interval time.Duration
-	looks    shortest // readings of the backends
-	alls     shortest // readings with all servers
-	count    int      // servers
-	every    int      // servers are read once in so many points; 0 is each time
-	points   int      // since they were read
-	blind    int      // points since the last reading of the backends
-}
-
-// shortest keeps the last few durations.
-type shortest struct {
-	last [8]time.Duration
-	n    int
-}
-
-func (s *shortest) add(d time.Duration) {
-	s.last[s.n%len(s.last)] = d
-	s.n++
-}
-
-// get is the shortest of them, 0 when there are none.
-func (s *shortest) get() time.Duration {
-	if s.n == 0 {
-		return 0
-	}
-	return slices.Min(s.last[:min(s.n, len(s.last))])
-}
-
-// backends takes note of what a reading of all backends took.
-func (e *effort) backends(took time.Duration) {
-	e.looks.add(took)
-	e.blind = 0
-}
-
-// cost is the time that HAProxy needs to answer a reading of all backends, 0 while nobody knows.
-func (e *effort) cost() time.Duration { return e.looks.get() }
-
-// wait is how long to sleep before the next reading, when the next point is due after left: shorter than that when
-// readings in between fit and are wanted.
-func (e *effort) wait(left time.Duration, look bool) time.Duration {
-	pause := max(lookEvery, lookShare*e.cost())
-	if e.blind >= lookAgain {
-		pause = lookEvery // it may have become cheaper
-	}
-	if !look || left <= pause {
-		return max(0, left)
-	}
-	return pause
-}
-
-// serversDue begins a point and says whether it reads the servers.
-func (e *effort) serversDue() bool {
-	e.points++
-	return e.points >= e.every
-}
-
-// servers takes note of a reading of everything and says whether it changed how often that is done.
-func (e *effort) servers(samples []haproxystats.Sample, took time.Duration) (changed bool) {
-	e.count, e.points = 0, 0
-	e.alls.add(took)
-	for _, s := range samples {
-		if s.Type == haproxystats.Server {
-			e.count++
-		}
-	}
-	every := 1
-	if e.count > serversOften {
-		every = max((e.count+serversOften-1)/serversOften, int(serverShare*e.alls.get()/e.interval))
-	}
-	changed = every != e.every && (every > 1 || e.every > 1)
-	e.every = every
-	return changed
 }

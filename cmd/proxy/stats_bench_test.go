@@ -76,7 +76,7 @@ func BenchmarkExporter(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				samples := e.sampler.Next(at, workers)
+				samples := e.shown.next(at, workers, true)
 				e.recent.add(at, samples, serviceOf)
 				b.SetBytes(int64(len(e.encode(at, samples))))
 			}

@@ -38,7 +38,7 @@ func TestPointsAreTelegrafs(t *testing.T) {
 	server := theirs["http FRONTEND"]["tag server"] // Telegraf names the socket, Sluice its instance
 	e := newExporter(nil, exportSettings{interval: time.Second,
 		origin: haproxystats.Origin{Host: "node-1", Server: server, Owner: func(string) (string, string) { return "svc", "stk" }}}, zerolog.Nop())
-	samples := e.sampler.Next(time.Now(), []haproxystats.Worker{{PID: 1, Rows: rows}})
+	samples := e.shown.next(time.Now(), []haproxystats.Worker{{PID: 1, Rows: rows}}, true)
 	ours := pointsByRow(t, string(e.encode(time.Now(), samples)))
 
 	if len(theirs) != len(rows) || len(ours) != len(rows) {
