@@ -4,6 +4,19 @@ const haproxyDoc = "One point per frontend, backend and server of a proxy instan
 	"Names, types and omitted empty columns are those of Telegraf's haproxy input, so dashboards made for that one work. " +
 	"Columns that this page does not know are written as integers of the current worker."
 
+// telegrafDoc lists what differs on purpose; a test compares all the rest with the real Telegraf.
+const telegrafDoc = "Telegraf's haproxy input on the same HAProxy writes the same names, tags, types and, while one worker runs, the same values. On purpose differ:\n\n" +
+	"- After a reload Telegraf reads the new worker alone: connections that are still open with the old one vanish from its gauges, and counters start at 0 again. Here all workers are added up and counters go on.\n" +
+	"- Telegraf's tag `server` names the socket or URL that it reads, here it names the proxy instance.\n" +
+	"- Only here: tags `service` and `stack`; fields `scur_mean`, `scur_max`, `req_rate_mean`.\n" +
+	"- Where there are more than 1,000 servers, their rows are written less often than each interval.\n\n" +
+	"Do not let Telegraf read the same HAProxy into the same database: every row would be there twice."
+
+// prometheusDoc says what /metrics has of HAProxy.
+const prometheusDoc = "`/metrics` of the proxy shows the same samples under the names and labels of HAProxy's own exporter (`haproxy_frontend_*`, `haproxy_backend_*`, `haproxy_server_*`), " +
+	"all workers added up, so that boards made for that exporter work; backends and servers also have the label `service`. `haproxy_up` is 1 while HAProxy can be read. " +
+	"Not there are `haproxy_process_*`, and `check_status` as a number. What the proxy says of itself is called `sluice_proxy_*`."
+
 var haproxyTags = [...]Attribute{
 	{"host", Text, "", "", "host name of the proxy"},
 	{"server", Text, "", "", "name of the proxy instance"},

@@ -69,11 +69,12 @@ func Schema() []Measurement {
 // Markdown prints the schema as the page docs/measurements.md.
 func Markdown() string {
 	var b strings.Builder
-	b.WriteString("# Measurements\n\nWhat Sluice writes to InfluxDB. Printed from the schema in `haproxystats`; do not edit.\n\n")
+	b.WriteString("What Sluice writes to InfluxDB. Printed from the schema in `haproxystats`; do not edit.\n\n")
 	b.WriteString("How the workers of one HAProxy become one value (after a reload there are several):\n\n")
 	for m := Current; m <= Youngest; m++ {
 		fmt.Fprintf(&b, "- **%s**: %s.\n", m, mergeDoc[m])
 	}
+	b.WriteString("\n## Beside Telegraf\n\n" + telegrafDoc + "\n\n## For Prometheus\n\n" + prometheusDoc + "\n")
 	for _, m := range Schema() {
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| tag | meaning |\n|---|---|\n", m.Name, m.Doc)
 		for _, t := range m.Tags {
