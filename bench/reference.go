@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"sluice/routing"
+)
+
+// answering lets HAProxy answer in each backend itself, and run one thread: then the routing is most of the work.
+func answering(text string) string {
+	text = strings.Replace(text, "global\n", "global\n    nbthread 1\n", 1)
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(strings.TrimSpace(line), "server ") && !strings.Contains(line, "successor") {
+			continue
+		}
+		b.WriteString(line)
+		if strings.HasPrefix(line, "backend ") && !strings.HasPrefix(line, "backend handover") {
+			b.WriteString("    http-request return status 200 content-type text/plain string ok\n")
+		}
+	}
+	return b.String()
+}
+
+// floored replaces the lookup by the cheapest there can be: a header names the backend. Everything else stays.
+func floored(text string) (string, error) {
+	var b strings.Builder
+	lines := 0
+	for line := range strings.Lines(text) {
+		word := strings.TrimSpace(line)
+		looksUp := strings.HasPrefix(word, "http-request set-var(txn.") && !strings.Contains(word, "handover") || strings.HasPrefix(word, "use_backend ")
+		if !looksUp {
+			b.WriteString(line)
+			continue
+		}
+		if lines++; strings.HasPrefix(word, "use_backend ") {
+			b.WriteString("    use_backend handover if { var(txn.be) -m found }\n    use_backend %[req.hdr(x-backend)]\n")
+		}
+	}
+	if lines < 4 {
+		return "", fmt.Errorf("found %d lines of the lookup: has the template changed?", lines)
+	}
+	return b.String(), nil
+}
+
+// bare is a HAProxy that has nothing to decide.
+func bare(address string) string {
+	return fmt.Sprintf(`global
+    nbthread 1
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 20s
+    timeout server 20s
+frontend services
+    bind %s
+    default_backend only
+backend only
+    http-request return status 200 content-type text/plain string ok
+`, address)
+}
+
+// chained writes routes as Docker Flow Proxy does: two ACLs and a use_backend for each service, tried one after another.
+func chained(t routing.Table, address string) string {
+	var front, back strings.Builder
+	fmt.Fprintf(&front, `global
+    nbthread 1
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 20s
+    timeout server 20s
+frontend services
+    bind %s
+`, address)
+	for _, r := range t.Routes {
+		conditions := ""
+		if r.Path != "/" {
+			fmt.Fprintf(&front, "    acl url_%s path_beg %s/ path %s\n", r.Backend, r.Path, r.Path)
+			conditions = " url_" + r.Backend
+		}
+		if r.Host != "" {
+			fmt.Fprintf(&front, "    acl domain_%s hdr_beg(host) -i %s\n", r.Backend, r.Host)
+			conditions += " domain_" + r.Backend
+		}
+		fmt.Fprintf(&back, "    use_backend %s if%s\n", r.Backend, conditions)
+	}
+	for _, b := range t.Backends {
+		fmt.Fprintf(&back, "backend %s\n    http-request return status 200 content-type text/plain string ok\n", b.Name)
+	}
+	return front.String() + back.String()
+}
