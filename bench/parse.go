@@ -38,7 +38,7 @@ func parsing(ctx context.Context, b bench) ([]row, error) {
 	}
 	header, _, _ := bytes.Cut(answer, []byte("\n"))
 	nothing := append(header[:len(header):len(header)], "\n\n"...)
-	var ours, theirs, allocations []float64
+	var parsers, wholes, theirs, allocations []float64
 	for range b.rounds {
 		idle, err := b.telegraf(ctx, telegraf, nothing, statReads)
 		if err != nil {
@@ -49,7 +49,7 @@ func parsing(ctx context.Context, b bench) ([]row, error) {
 			return nil, err
 		}
 		theirs = append(theirs, (busy-idle).Seconds()*1000/statReads)
-		spent, err := points(answer)
+		parser, whole, err := parse(answer)
 		if err != nil {
 			return nil, err
 		}
@@ -57,11 +57,12 @@ func parsing(ctx context.Context, b bench) ([]row, error) {
 		if err != nil {
 			return nil, err
 		}
-		ours, allocations = append(ours, spent.Seconds()*1000), append(allocations, allocated)
-		b.say("  ours %.1f ms, Telegraf %.1f ms", ours[len(ours)-1], theirs[len(theirs)-1])
+		parsers, wholes, allocations = append(parsers, parser.Seconds()*1000), append(wholes, whole.Seconds()*1000), append(allocations, allocated)
 	}
-	name := fmt.Sprintf("stats parse, %d rows to points", statRows)
-	return []row{against(name+", CPU against Telegraf's input", "ms", median(ours), median(theirs), 0.1, false),
+	reference, whole := median(theirs), median(wholes)
+	return []row{
+		against(fmt.Sprintf("stats parse, %d rows, CPU against Telegraf's input", statRows), "ms", median(parsers), reference, 0.1, false),
+		{Name: "stats parse, workers added up and points made", Unit: "ms", Ours: whole, Reference: reference, Ratio: whole / reference},
 		limited("stats parse, allocations", "per row", median(allocations), 2)}, nil
 }
 
@@ -82,25 +83,41 @@ func statAnswer() ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// points reads the answer as often as Telegraf does, each time to points, and gives the CPU for one.
-func points(answer []byte) (time.Duration, error) {
-	sampler, at := haproxystats.NewSampler(), time.Now()
-	before, err := ownCPU()
+// parse reads the answer as often as Telegraf does and gives the CPU for one: of the parser, and with what follows it up
+// to points, for which the workers of HAProxy are added up.
+func parse(answer []byte) (parsing, toPoints time.Duration, err error) {
+	var rows []haproxystats.Row
+	parsing, err = perRead(func(int) (err error) {
+		rows, err = haproxystats.Parse(bytes.NewReader(answer))
+		return err
+	})
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	for i := range statReads {
-		rows, err := haproxystats.Parse(bytes.NewReader(answer))
-		if err != nil {
-			return 0, err
-		}
+	sampler, at := haproxystats.NewSampler(), time.Now()
+	pointing, err := perRead(func(i int) error {
 		n := 0
 		samples := sampler.Next(at.Add(time.Duration(i)*time.Second), []haproxystats.Worker{{PID: 1, Rows: rows}})
 		for range haproxystats.Points(at, haproxystats.Origin{Host: "h", Server: "s"}, samples) {
 			n++
 		}
 		if n != statRows {
-			return 0, fmt.Errorf("made %d points of %d rows", n, statRows)
+			return fmt.Errorf("made %d points of %d rows", n, statRows)
+		}
+		return nil
+	})
+	return parsing, parsing + pointing, err
+}
+
+// perRead is the CPU of one call of many.
+func perRead(call func(i int) error) (time.Duration, error) {
+	before, err := ownCPU()
+	if err != nil {
+		return 0, err
+	}
+	for i := range statReads {
+		if err := call(i); err != nil {
+			return 0, err
 		}
 	}
 	after, err := ownCPU()
