@@ -123,12 +123,15 @@ func drawNastyHTTP(t *rapid.T) (services []routing.Service) {
 	return services
 }
 
-// indexedHTTPLabels are the labels behind network in the documentation: what is done on the way, not what leads there.
+// elsewhere are the labels that lead to a destination, and those that others judge.
+var elsewhere = []string{"servicePath", "serviceDomain", "port", "outboundHostname", "pathType", "servicePathExclude", "userAgent", "serviceHeader", "srcPort", "srcAddr",
+	"isDefaultBackend", "priority", "reqPathSearchReplace", "backendExtra", "templateBePath", "templateFePath", "userDef"}
+
+// indexedHTTPLabels are the labels of what is done on the way.
 func indexedHTTPLabels() (names []string) {
 	specs := routing.Labels.Specs
-	first := slices.IndexFunc(specs, func(s label.Spec) bool { return s.Name == "allowFrom" })
-	for _, spec := range specs[first:] {
-		if spec.Indexed {
+	for _, spec := range specs {
+		if spec.Indexed && !slices.Contains(elsewhere, spec.Name) {
 			names = append(names, spec.Name)
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rogpeppe/go-internal/txtar"
 	"pgregory.net/rapid"
 
 	"sluice/internal/haproxy"
@@ -141,13 +140,4 @@ func checkConfig(ctx context.Context, store *haproxy.Store, config routing.Confi
 		return err
 	}
 	return errors.Join(g.Check(ctx), g.Discard())
-}
-
-func goldenServices(t *testing.T, file string) string {
-	t.Helper()
-	archive, err := txtar.ParseFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return section(archive, "services")
 }

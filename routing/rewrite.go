@@ -3,6 +3,8 @@ package routing
 import (
 	"fmt"
 	"strings"
+
+	"sluice/internal/label"
 )
 
 // Rewrite replaces the first match of a regular expression in the request's path.
@@ -14,6 +16,19 @@ type Rewrite struct {
 func checkRewrites(value any) error {
 	_, err := parseRewrites(value.(string))
 	return err
+}
+
+// readRewrites reads the labels of a destination, and gives the keys that asked for the rewrites.
+func readRewrites(g label.Group) (rewrites []Rewrite, keys string) {
+	if search := g.Text("reqPathSearch"); search != "" {
+		rewrites = append(rewrites, Rewrite{Search: search, Replace: g.Text("reqPathReplace")})
+		keys = strings.TrimSpace(g.Key("reqPathSearch") + " " + g.Key("reqPathReplace"))
+	}
+	if text := g.Text("reqPathSearchReplace"); text != "" {
+		more, _ := parseRewrites(text) // checked when the label was read
+		rewrites, keys = append(rewrites, more...), strings.TrimSpace(keys+" "+g.Key("reqPathSearchReplace"))
+	}
+	return rewrites, keys
 }
 
 // parseRewrites reads `search,replace[:search,replace…]`. A colon separates pairs only where both sides hold a comma,

@@ -165,7 +165,7 @@ func (r *reconciler) step(ctx context.Context) (pause time.Duration, err error) 
 	}
 	wish := r.declared.current()
 	services, standing := join(swarm.services, wish.services)
-	r.resolver.fill(ctx, now, services)
+	r.resolver.fill(ctx, now, services, r.options.Separator)
 	table, problems := routing.BuildTable(services, r.options)
 	table, problems = r.withoutRefused(table, slices.Concat(problems, standing, r.standing))
 	problems = withoutSecrets(problems)

@@ -108,5 +108,8 @@ func (g Group) Float(name string) float64 { return get[float64](g, name) }
 // Duration reads a Duration label.
 func (g Group) Duration(name string) time.Duration { return get[time.Duration](g, name) }
 
-// List reads a List label; nil when it is absent or empty.
+// Clauses reads a Clauses label; its text is "" when it is absent.
+func (g Group) Clauses(name string) ClauseList { return get[ClauseList](g, name) }
+
+// List reads a List or Lines label; nil when it is absent or empty.
 func (g Group) List(name string) []string { return get[[]string](g, name) }
