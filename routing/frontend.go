@@ -1,7 +1,6 @@
 package routing
 
 import (
-	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -14,14 +13,10 @@ type Statistics struct {
 	URI            string
 	User, Password string // "" for a page without a password
 	Port           int    // of its own; 0 puts the page on the http entries
-	IP             string // on which that port is bound; "" is every address
 }
 
 // Credentials are what `stats auth` takes.
 func (s Statistics) Credentials() string { return s.User + ":" + s.Password }
-
-// Address is where a page of its own is bound.
-func (s Statistics) Address() string { return fmt.Sprintf("%s:%d", cmp.Or(s.IP, "*"), s.Port) }
 
 // RequestLog writes a line for each request to HAProxy's standard output. The zero value writes none.
 type RequestLog struct {

@@ -38,6 +38,22 @@ func Blame(c Config, output string) (backend, reason string, ok bool) {
 	return "", "", false
 }
 
+// settingComment ends the lines that a setting asked for.
+var settingComment = regexp.MustCompile(` # ([A-Z][A-Z_]+(?: [A-Z][A-Z_]+)*)$`)
+
+// BlameSetting finds the settings whose line HAProxy refused, the line, and HAProxy's own words.
+func BlameSetting(c Config, output string) (names, line, reason string, ok bool) {
+	lines := strings.Split(c.Text, "\n")
+	for _, match := range complaint.FindAllStringSubmatch(output, -1) {
+		if n, err := strconv.Atoi(match[1]); err == nil && n >= 1 && n <= len(lines) {
+			if found := settingComment.FindStringSubmatchIndex(lines[n-1]); found != nil {
+				return lines[n-1][found[2]:found[3]], strings.TrimSpace(lines[n-1][:found[0]]), match[2], true
+			}
+		}
+	}
+	return "", "", "", false
+}
+
 // ownerOf finds the backend that the line with this index belongs to.
 func ownerOf(lines []string, at int) (backend string, ok bool) {
 	section := at
