@@ -39,7 +39,7 @@ var balanceLabels = []label.Spec{
 		Doc: "What a request is tried again for, besides what HAProxy never sent: `conn-failure` (the default), `empty-response`, `response-timeout`, a status … With anything but conn-failure a task may see a request twice."},
 	{Name: "connectionMode", Kind: label.Enum, Indexed: true, Example: "http-server-close", Values: []string{"http-keep-alive", "http-server-close", "httpclose", "forceclose", "http-tunnel"},
 		ObsoleteValues: obsoleteModes,
-		Doc:            "What becomes of connections after an answer: `http-server-close` closes the task's, `httpclose` the client's too. The stricter of this and the proxy's CONNECTION_MODE counts. (`forceclose` is `httpclose`, `http-tunnel` is `http-keep-alive`.)"},
+		Doc:            "What becomes of the connection to the task after an answer: `http-server-close` and `httpclose` close it. The client's is closed only by the proxy's CONNECTION_MODE, the stricter of which counts. (`forceclose` is `httpclose`, `http-tunnel` is `http-keep-alive`.)"},
 	{Name: "compressionAlgo", Kind: label.List, Example: "gzip", Check: checkCompressionAlgo,
 		Doc: "Compresses answers for clients that accept it: `gzip`, `deflate`, `raw-deflate` or `identity`. Default: the proxy's COMPRESSION_ALGO setting."},
 	{Name: "compressionType", Kind: label.List, Example: "text/html,text/plain,application/json", Check: checkCompressionType,

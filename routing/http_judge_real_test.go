@@ -118,6 +118,9 @@ func drawNastyHTTP(t *rapid.T, separator string) (services []routing.Service) {
 			}
 		}
 		s.Labels[label.Prefix+"notify"] = "true"
+		if s.Name == "c_d" && rapid.Bool().Draw(t, "short") {
+			s.Stack, s.Labels[label.Prefix+"shortName"] = "c", "true"
+		}
 		for _, name := range []string{"sessionType", "compressionAlgo", "compressionType", "redirectWhenHttpProto", "redirectUnlessHttpsProto"} {
 			if spec, _ := routing.Labels.Lookup(name); rapid.Bool().Draw(t, name) {
 				s.Labels[label.Prefix+name] = spec.Example
@@ -130,7 +133,7 @@ func drawNastyHTTP(t *rapid.T, separator string) (services []routing.Service) {
 
 // elsewhere are the labels that lead to a destination, and those that others judge.
 var elsewhere = []string{"servicePath", "serviceDomain", "port", "outboundHostname", "pathType", "servicePathExclude", "userAgent", "serviceHeader", "srcPort", "srcAddr",
-	"isDefaultBackend", "priority", "reqPathSearchReplace", "backendExtra", "templateBePath", "templateFePath", "userDef"}
+	"isDefaultBackend", "priority", "reqPathSearchReplace", "reqPathSearch", "reqPathReplace", "backendExtra", "templateBePath", "templateFePath", "userDef"}
 
 // indexedHTTPLabels are the labels of what is done on the way.
 func indexedHTTPLabels() (names []string) {

@@ -119,6 +119,9 @@ func drawNasty(t *rapid.T) []routing.Service {
 			label.Prefix + "servicePath.4":             path.Draw(t, "path"),
 			label.Prefix + "reqPathSearchReplace.3":    plain.Draw(t, "plain"),
 			label.Prefix + "reqPathSearchReplace.4":    rewrite.Draw(t, "rewrite"),
+			label.Prefix + "servicePath.5":             path.Draw(t, "path"),
+			label.Prefix + "reqPathSearch.5":           printable.Draw(t, "search"),
+			label.Prefix + "reqPathReplace.5":          printable.Draw(t, "replace"),
 			label.Prefix + anything.Draw(t, "unknown"): anything.Draw(t, "value"),
 		}})
 	}

@@ -9,7 +9,7 @@ import (
 // obsoleteLabels are those of Docker Flow Proxy and its listener that have a successor or no meaning any more.
 var obsoleteLabels = []label.Spec{
 	{Name: "reqPathSearch", Kind: label.Text, Indexed: true, Example: "^/old/", Doc: "Works together with reqPathReplace; reqPathSearchReplace says both."},
-	{Name: "reqPathReplace", Kind: label.Text, Indexed: true, Example: "/new/", Doc: "What takes the place of reqPathSearch's first match. Before reqPathSearchReplace, where there is one."},
+	{Name: "reqPathReplace", Kind: label.Text, Indexed: true, Example: "/new/", Check: checkReplacement, Doc: "What takes the place of reqPathSearch's first match. Before reqPathSearchReplace, where there is one."},
 	{Name: "serviceDomainMatchAll", Kind: label.Bool, Default: "false", Example: "true", Doc: "Works as `serviceDomainAlgo=hdr_dom(host)`, unless there is a serviceDomainAlgo."},
 	ignored("checkResolvers", "true", "tasks come from the swarm, and names outside it are resolved again now and then"),
 	ignored("discoveryType", "DNS", "tasks come from the swarm and are servers each"),

@@ -22,7 +22,7 @@ func TestNoRawLineLeavesItsSection(t *testing.T) {
 	store := openStore(t)
 	checks, refusals, routed, left := 0, 0, 0, 0
 	rapid.Check(t, func(t *rapid.T) {
-		if checks > 60 { // each costs a process
+		if checks > 40 { // each costs a process
 			return
 		}
 		services, options := drawRaw(t)

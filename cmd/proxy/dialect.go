@@ -12,11 +12,11 @@ import (
 // dialect decides how labels are read.
 type dialect struct {
 	Separator         string `env:"SEPARATOR" default:"," help:"What separates the items of lists in labels."`
-	ServiceDomainAlgo string `env:"SERVICE_DOMAIN_ALGO" default:"exact" placeholder:"ALGO" help:"How domains of services that do not say are matched; see com.df.serviceDomainAlgo."`
+	ServiceDomainAlgo string `env:"SERVICE_DOMAIN_ALGO" default:"exact" placeholder:"ALGO" help:"How domains of services that do not say are matched (see com.df.serviceDomainAlgo); by default exact."`
 	CompressionAlgo   string `env:"COMPRESSION_ALGO" placeholder:"ALGO" help:"Compresses the answers of services that do not say otherwise: gzip, deflate, raw-deflate or identity."`
 	CompressionType   string `env:"COMPRESSION_TYPE" placeholder:"TYPE,…" help:"Content types that are compressed; by default all."`
 
-	ProxyInstanceName       string `env:"PROXY_INSTANCE_NAME" default:"docker-flow" placeholder:"NAME" help:"Name of this proxy for com.df.proxyInstanceName."`
+	ProxyInstanceName       string `env:"PROXY_INSTANCE_NAME" default:"docker-flow" placeholder:"NAME" help:"Name of this proxy for com.df.proxyInstanceName; by default docker-flow."`
 	FilterProxyInstanceName bool   `env:"FILTER_PROXY_INSTANCE_NAME" help:"Route only services whose com.df.proxyInstanceName is PROXY_INSTANCE_NAME."`
 	AllowRawConfig          bool   `env:"ALLOW_RAW_CONFIG" help:"Use backendExtra, templates and EXTRA_*: whoever writes labels then rules the whole proxy."`
 }

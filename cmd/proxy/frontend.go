@@ -11,12 +11,12 @@ import (
 
 // frontendSettings are the operator's choices for what HAProxy does beside routing.
 type frontendSettings struct {
-	ConnectionMode       string `env:"CONNECTION_MODE" default:"http-keep-alive" placeholder:"MODE" help:"What becomes of connections after an answer: http-keep-alive, http-server-close or httpclose."`
+	ConnectionMode       string `env:"CONNECTION_MODE" default:"http-keep-alive" placeholder:"MODE" help:"What becomes of connections after an answer: http-keep-alive (the default), http-server-close or httpclose."`
 	CaptureRequestHeader string `env:"CAPTURE_REQUEST_HEADER" placeholder:"NAME:LENGTH,…" help:"Request headers for the log of requests, cut to a length."`
 
 	StatsUser string `env:"STATS_USER" placeholder:"USER" help:"Who may see HAProxy's page of statistics; without it there is none. none, with STATS_PASS=none: everybody."`
 	StatsPass string `env:"STATS_PASS" placeholder:"PASSWORD" help:"Password for the page of statistics."`
-	StatsURI  string `name:"stats-uri" env:"STATS_URI" default:"/admin?stats" placeholder:"PATH" help:"Where the page of statistics is."`
+	StatsURI  string `name:"stats-uri" env:"STATS_URI" default:"/admin?stats" placeholder:"PATH" help:"Where the page of statistics is; by default /admin?stats."`
 	StatsPort int    `env:"STATS_PORT" placeholder:"PORT" help:"Port of the page of statistics; by default it is on the http entries."`
 
 	Debug           bool   `env:"DEBUG" help:"Write a line for each request to the standard output."`
