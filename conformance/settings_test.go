@@ -85,6 +85,16 @@ func (p *proxy) twice(t *testing.T) (answers int) {
 	return answers
 }
 
+// TestSeparatorOfTheEnvironment gives a service by environment whose lists have the proxy's separator.
+func TestSeparatorOfTheEnvironment(t *testing.T) {
+	if !strings.Contains(help(t), "$SEPARATOR)") {
+		t.Skip("not built: SEPARATOR")
+	}
+	p := start(t, "SEPARATOR=|", "DFP_SERVICE_1_SERVICE_NAME=one", "DFP_SERVICE_1_SERVICE_PATH=/a|/b", fmt.Sprintf("DFP_SERVICE_1_PORT=%d", serve(t, "one")), "DFP_SERVICE_1_OUTBOUND_HOSTNAME=127.0.0.1|localhost")
+	p.want(t, "/a", "one")
+	p.want(t, "/b", "one")
+}
+
 // TestRequestLog is DEBUG: each request is a line of the proxy's output, and stays so after a reload.
 func TestRequestLog(t *testing.T) {
 	if !strings.Contains(help(t), "$DEBUG)") {

@@ -25,6 +25,15 @@ type RequestLog struct {
 	HTTPFormat, TCPFormat string // HAProxy's log-format; "" for its usual lines
 }
 
+// Probe is a frontend with the format for tcp connections, which no service may use yet, for HAProxy to judge. It is "" where
+// there is nothing to judge.
+func (l RequestLog) Probe() string {
+	if !l.On || l.TCPFormat == "" {
+		return ""
+	}
+	return "\nfrontend probe\n    mode tcp\n    bind abns@sluice-probe\n    log-format " + quote(l.TCPFormat) + " # DEBUG_TCP_FORMAT\n"
+}
+
 // Capture puts a request header into the log, cut to a length in bytes.
 type Capture struct {
 	Name   string

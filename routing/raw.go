@@ -116,15 +116,16 @@ var firstWord = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]*( |$)`)
 // checkRawLine refuses what would not be a line of its section.
 func checkRawLine(text string, taken []string) error {
 	word := strings.TrimSpace(firstWord.FindString(text))
+	begin, _, _ := strings.Cut(text, " ") // the rest may be secret
 	switch {
 	case word == "":
-		return fmt.Errorf("has a line that does not begin with a plain word: %q", text)
+		return fmt.Errorf("has a line that does not begin with a plain word: %q", begin)
 	case slices.Contains(sections, word):
-		return fmt.Errorf("has a line that would begin another section: %q", text)
+		return fmt.Errorf("has a line that would begin another section: %q", begin)
 	case slices.Contains(taken, word):
-		return fmt.Errorf("has a line that the proxy writes itself: %q", text)
+		return fmt.Errorf("has a line that the proxy writes itself: %q", begin)
 	case strings.ContainsFunc(text, func(r rune) bool { return r < 0x20 || r == 0x7f }):
-		return fmt.Errorf("has a control character in %q", text)
+		return fmt.Errorf("has a control character in the line %q", begin)
 	}
 	return nil
 }

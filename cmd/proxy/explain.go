@@ -39,6 +39,7 @@ func explain(w io.Writer, name string, services []routing.Service, options routi
 	if at < 0 {
 		return fmt.Errorf("no service %q carries labels of Sluice%s", name, nearest(name, services))
 	}
+	services[at].Declared = true // whoever asks wants to know why another proxy routes it
 	service := services[at]
 	options.Templates = readTemplates(services, options)
 	table, problems := routing.BuildTable(services, options)

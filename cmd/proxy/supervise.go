@@ -72,32 +72,6 @@ func startingConfig(ctx context.Context, c controlSettings, log zerolog.Logger) 
 	return store, nil
 }
 
-// checkSettings writes the configuration of no services, which HAProxy has accepted.
-func (c controlSettings) checkSettings(ctx context.Context, store *haproxy.Store) (none haproxy.Generation, _ error) {
-	settings, err := c.settings(c.Dir)
-	if err != nil {
-		return none, err
-	}
-	empty, err := routing.Render(routing.Table{}, settings)
-	if err != nil {
-		return none, err
-	}
-	generation, err := store.Write(empty.Files())
-	if err != nil {
-		return none, err
-	}
-	err = generation.Check(ctx)
-	if refused := (*haproxy.RefusedError)(nil); errors.As(err, &refused) {
-		if names, line, reason, ok := routing.BlameSetting(empty, refused.Output); ok {
-			err = fmt.Errorf("%s: HAProxy refuses %q: %s", names, withoutPasswords(line), withoutPasswords(reason))
-		}
-	}
-	if err != nil {
-		return none, errors.Join(fmt.Errorf("check the settings: %w", err), generation.Discard())
-	}
-	return generation, nil
-}
-
 type supervisor struct {
 	log                 zerolog.Logger
 	master              *haproxy.Master

@@ -194,7 +194,7 @@ func splitLines(raw string) ([]string, error) {
 			lines = append(lines, line)
 		}
 		if strings.ContainsFunc(line, isControl) {
-			return nil, fmt.Errorf("has a control character in %q", line)
+			return nil, fmt.Errorf("has a control character in line %d", len(lines))
 		}
 	}
 	return lines, nil
