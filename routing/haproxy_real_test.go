@@ -314,6 +314,8 @@ func matches(r routing.Route, host, path, agent string) bool {
 	switch suffix, wildcard := strings.CutPrefix(r.Host, "*"); {
 	case r.HostMatch == "end":
 		hostMatches = strings.HasSuffix(host, r.Host)
+	case r.HostMatch == "dom":
+		hostMatches = strings.Contains("."+host+".", "."+r.Host+".")
 	case r.HostMatch == "reg":
 		hostMatches = regexp.MustCompile(r.Host).MatchString(host)
 	default:
