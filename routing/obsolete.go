@@ -39,9 +39,13 @@ func ParseConnectionMode(text string) (mode, note string, ok bool) {
 // Notes says which labels are obsolete. They harm nothing.
 func Notes(services []Service, opts Options) (notes []label.Problem) {
 	for _, s := range services {
+		found := Labels.Notes(s.Name, s.Labels)
+		if len(found) == 0 {
+			continue
+		}
 		values, _ := opts.labels().Read(s.Name, s.Labels)
 		if _, elsewhere := opts.elsewhere(values.At(0)); !elsewhere && values.At(0).Bool("notify") {
-			notes = append(notes, opts.labels().Notes(s.Name, s.Labels)...)
+			notes = append(notes, found...)
 		}
 	}
 	return notes

@@ -66,8 +66,8 @@ func (g Group) Raw(name string) string {
 // Bad lists the labels of this group whose values could not be read, as the user wrote their keys.
 func (g Group) Bad() []string {
 	var keys []string
-	for _, spec := range g.values.table.Specs {
-		if e, ok := g.find(spec.Name); ok && e.bad {
+	for i := range g.values.table.Specs {
+		if e, ok := g.find(g.values.table.Specs[i].Name); ok && e.bad {
 			keys = append(keys, e.key)
 		}
 	}

@@ -11,12 +11,15 @@ import (
 func (t Table) Notes(service string, labels map[string]string) (notes []Problem) {
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
 		name, _, known := t.resolve(key, labels)
+		if !known {
+			continue
+		}
 		spec, _ := t.Lookup(name)
 		reason := spec.Obsolete
 		if reason == "" {
 			reason = spec.ObsoleteValues[strings.TrimSpace(labels[key])]
 		}
-		if known && reason != "" {
+		if reason != "" {
 			notes = append(notes, Problem{Service: service, Label: key, Value: labels[key], Reason: reason})
 		}
 	}

@@ -69,8 +69,8 @@ func (t Table) Read(service string, labels map[string]string) (Values, []Problem
 // resolve splits a label's key into the name and index of the table. An empty name means the key is not the
 // table's business; known is false when it is but no such label exists.
 func (t Table) resolve(key string, labels map[string]string) (name string, index int, known bool) {
-	for _, s := range t.Specs {
-		if slices.Contains(s.Aliases, key) {
+	for i := range t.Specs {
+		if s := &t.Specs[i]; len(s.Aliases) > 0 && slices.Contains(s.Aliases, key) {
 			if _, both := labels[t.Prefix+s.Name]; both {
 				return "", 0, false // the label itself is there and wins over its alias
 			}

@@ -73,9 +73,9 @@ type Table struct {
 
 // Lookup finds the description of a label by its name without prefix and index.
 func (t Table) Lookup(name string) (Spec, bool) {
-	for _, s := range t.Specs {
-		if s.Name == name {
-			return s, true
+	for i := range t.Specs { // a Spec is large, and this is asked often
+		if t.Specs[i].Name == name {
+			return t.Specs[i], true
 		}
 	}
 	return Spec{}, false
