@@ -101,7 +101,8 @@ func (c testCase) missing(t *testing.T) (names []string) {
 		for _, parameter := range s.parameters {
 			name, _, _ := strings.Cut(parameter, "=")
 			name, _, _ = strings.Cut(name, ".")
-			if _, known := routing.Labels.Lookup(name); !known {
+			alias := func(s label.Spec) bool { return slices.Contains(s.Aliases, label.Prefix+name) }
+			if _, known := routing.Labels.Lookup(name); !known && !slices.ContainsFunc(routing.Labels.Specs, alias) {
 				names = append(names, label.Prefix+name)
 			}
 		}

@@ -4,6 +4,7 @@
 //	case_test.go        what a case is and how it runs
 //	routes_test.go      cases of hosts, paths, precedence, rewrites, ports
 //	treatment_test.go   cases of what is done to requests and answers; the list of cases without a test
+//	settings_test.go    what follows from them for the settings and the labels of Docker Flow Proxy that few use
 //	lifecycle_test.go   cases that begin and end services and the program itself
 //	tcp_test.go         cases of reqMode=tcp
 //	proxy_test.go, fixture_test.go   the program and the servers behind it
@@ -24,7 +25,7 @@ const shared = 3
 func TestCases(t *testing.T) {
 	var ready []testCase
 	var gaps []string
-	for _, c := range slices.Concat(routeCases, treatmentCases) {
+	for _, c := range slices.Concat(routeCases, treatmentCases, settingCases) {
 		if missing := c.missing(t); len(missing) > 0 {
 			gaps = append(gaps, fmt.Sprintf("%s (%s)", c.number, strings.Join(missing, " ")))
 		} else {

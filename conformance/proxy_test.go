@@ -25,6 +25,7 @@ type proxy struct {
 	dir                string
 	command            *exec.Cmd
 	declared           []string // services of the case before
+	output             *safeBuffer
 }
 
 var build struct {
@@ -80,8 +81,9 @@ func (p *proxy) run(t *testing.T, environment ...string) {
 	p.command = exec.Command(binary(t), "run", "--swarm=false", "--dir", p.dir)
 	p.command.Env = append([]string{"PATH=" + os.Getenv("PATH"), "IP=127.0.0.1", fmt.Sprintf("PORT=%d", p.api),
 		fmt.Sprintf("DEFAULT_PORTS=127.0.0.1:%d", p.entry), fmt.Sprintf("BIND_PORTS=127.0.0.1:%d", p.second), "DRAIN_TIMEOUT=1s", "HARD_STOP_AFTER=3"}, environment...)
-	var output safeBuffer
-	p.command.Stdout, p.command.Stderr = &output, &output
+	output := &safeBuffer{}
+	p.output = output
+	p.command.Stdout, p.command.Stderr = output, output
 	if err := p.command.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -72,6 +72,8 @@ var treatmentCases = []testCase{
 		requests: []request{get("/good", "good"), get("/bad", "503")}, reported: []string{"com.df.pathType Value:nonsense"}},
 	{number: "115", environment: []string{"FILTER_PROXY_INSTANCE_NAME=true"}, services: []service{svc("svc", "servicePath=/x", "proxyInstanceName=other")},
 		refused: map[string]int{"svc": http.StatusBadRequest}, requests: []request{get("/x", "503")}},
+	{number: "115 equal", environment: []string{"FILTER_PROXY_INSTANCE_NAME=true", "PROXY_INSTANCE_NAME=mine"}, services: []service{svc("svc", "servicePath=/x", "proxyInstanceName=mine"), svc("other", "servicePath=/o")},
+		refused: map[string]int{"other": http.StatusBadRequest}, requests: []request{get("/x", "svc"), get("/o", "503")}, reported: []string{"com.df.proxyInstanceName"}},
 }
 
 func agent(name string) func(*request) { return header("User-Agent: " + name) }

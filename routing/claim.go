@@ -22,15 +22,14 @@ var claimLabels = []label.Spec{
 		Doc: "How servicePath is matched: `path` that path alone, `path_beg` whatever begins so (`/demo` takes `/demox`), `path_reg` a regular expression (PCRE), and HAProxy's `path_end`, `path_sub`, `path_dir`, `path_dom`. Without it a path takes itself and everything below it."},
 	{Name: "servicePathExclude", Kind: label.List, Indexed: true, Example: "/demo/private", Check: checkPaths,
 		Doc: "Paths that, with everything below them, are not the service's: the next best route takes such a request."},
-	{Name: "serviceDomainAlgo", Kind: label.Enum, Default: "exact", Example: "hdr_dom(host)", Values: []string{"exact", "hdr(host)", "hdr_dom(host)", "hdr_end(host)", "hdr_beg(host)", "hdr_reg(host)"},
-		Doc: "How serviceDomain is matched. Exact hosts and wildcards come before the others."},
+	{Name: "serviceDomainAlgo", Kind: label.Enum, Example: "hdr_dom(host)", Values: []string{"exact", "hdr(host)", "hdr_dom(host)", "hdr_end(host)", "hdr_beg(host)", "hdr_reg(host)"},
+		Doc: "How serviceDomain is matched; `*.x` stays a wildcard. Exact hosts and wildcards come before the others. Default: the proxy's SERVICE_DOMAIN_ALGO setting, which is `exact`."},
 	{Name: "userAgent", Kind: label.List, Indexed: true, Example: "amiga,amstrad", Doc: "Only requests whose user agent contains one of these, in any case. Such a route comes before the same one without."},
 	{Name: "serviceHeader", Kind: label.List, Indexed: true, Example: "X-Version:3,Name:Viktor", Check: checkHeaderConditions,
 		Doc: "Only requests with all of these headers, `Name:value`, compared exactly. Such a route comes before the same one with fewer."},
 	{Name: "srcPort", Kind: label.Port, Indexed: true, Example: "8085", Doc: "Only requests that came to this port of the proxy, which must be one of DEFAULT_PORTS or BIND_PORTS."},
 	{Name: "srcAddr", Kind: label.Text, Indexed: true, Example: "10.0.0.5", Check: checkAddress, Doc: "Only requests that came to this address of the proxy."},
-	{Name: "isDefaultBackend", Kind: label.Bool, Default: "false", Example: "true", Doc: "Takes every request that no route takes."},
-	{Name: "aclName", Kind: label.Text, Example: "05-demo", Check: checkName, Doc: "Replaces the service's name in the names of its backends and in the order of equal routes."},
+	{Name: "isDefaultBackend", Kind: label.Bool, Indexed: true, Default: "false", Example: "true", Doc: "Takes every request that no route takes; of several destinations with it the first in the order of backend names."},
 	{Name: "priority", Kind: label.Int, Indexed: true, Default: "0", Example: "10", Doc: "Routes of a higher priority come before all others."},
 }
 
@@ -59,7 +58,8 @@ func checkName(value any) error {
 }
 
 // checkClaim judges labels that only make sense together; it answers the name of the label and the reason.
-func checkClaim(g label.Group, entryPorts []int) (name, reason string) {
+func checkClaim(g label.Group, opts Options) (name, reason string) {
+	entryPorts := opts.EntryPorts
 	paths, kind := g.List("servicePath"), g.Text("pathType")
 	switch kind {
 	case "", "path", "path_beg", "path_dir":
@@ -73,7 +73,7 @@ func checkClaim(g label.Group, entryPorts []int) (name, reason string) {
 			}
 		}
 	}
-	if g.Text("serviceDomainAlgo") != "hdr_reg(host)" {
+	if opts.domainAlgo(g) != "hdr_reg(host)" {
 		if err := checkHosts(g.List("serviceDomain")); err != nil {
 			return "serviceDomain", err.Error()
 		}

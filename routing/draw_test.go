@@ -15,12 +15,13 @@ import (
 
 // rare are labels that few destinations have.
 var rare = map[string][]string{
-	"pathType":           {"path", "path_beg", "path_end", "path_sub", "path_reg"},
-	"servicePathExclude": {"/a/b", "/a", "/b"},
-	"serviceDomainAlgo":  {"hdr_end(host)"}, // "*.test" is no regular expression
-	"userAgent":          {"amiga", "amiga,amstrad"},
-	"priority":           {"10", "-1"},
-	"isDefaultBackend":   {"true"},
+	"pathType":              {"path", "path_beg", "path_end", "path_sub", "path_reg"},
+	"servicePathExclude":    {"/a/b", "/a", "/b"},
+	"serviceDomainAlgo":     {"hdr_end(host)"}, // "*.test" is no regular expression
+	"serviceDomainMatchAll": {"true"},
+	"userAgent":             {"amiga", "amiga,amstrad"},
+	"priority":              {"10", "-1"},
+	"isDefaultBackend":      {"true"},
 }
 
 // drawServices draws a few services out of few names, hosts, paths and addresses, so that they often collide.

@@ -28,12 +28,15 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			table, problems := build(scene(t, section(archive, "services")))
+			table, problems := routing.BuildTable(scene(t, section(archive, "services")), goldenOptions(archive))
 			config := render(t, table, settings("*:80"))
 			want := &txtar.Archive{Comment: archive.Comment, Files: []txtar.File{
 				{Name: "services", Data: []byte(section(archive, "services"))},
-				{Name: "haproxy.cfg", Data: []byte(difference(t, config, len(table.Backends) == 0))},
 			}}
+			want.Files = append(want.Files, goldenTemplates(archive)...)
+			want.Files = append(want.Files, []txtar.File{
+				{Name: "haproxy.cfg", Data: []byte(difference(t, config, len(table.Backends) == 0))},
+			}...)
 			for _, name := range slices.Sorted(maps.Keys(config.Maps)) {
 				if content := config.Files()[name]; len(content) > 0 {
 					want.Files = append(want.Files, txtar.File{Name: name, Data: content})
@@ -76,6 +79,25 @@ func TestEveryLabelHasAnExampleThatANewcomerCanFind(t *testing.T) {
 			t.Errorf("the example of %s %v", spec.Name, err)
 		}
 	}
+}
+
+// goldenTemplates are the sections named after files in the proxy's container.
+func goldenTemplates(a *txtar.Archive) (files []txtar.File) {
+	for _, f := range a.Files {
+		if strings.HasPrefix(f.Name, "/") {
+			files = append(files, f)
+		}
+	}
+	return files
+}
+
+// goldenOptions allows raw configuration where there are templates.
+func goldenOptions(a *txtar.Archive) routing.Options {
+	options := routing.Options{Network: "proxy", Secrets: secrets(), Templates: map[string]string{}}
+	for _, f := range goldenTemplates(a) {
+		options.Templates[f.Name], options.AllowRaw = string(f.Data), true
+	}
+	return options
 }
 
 func goldenFiles(t *testing.T) []string {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rogpeppe/go-internal/txtar"
 	"pgregory.net/rapid"
 
 	"sluice/internal/haproxy/haproxytest"
@@ -313,6 +314,8 @@ func matches(r routing.Route, host, path, agent string) bool {
 	switch suffix, wildcard := strings.CutPrefix(r.Host, "*"); {
 	case r.HostMatch == "end":
 		hostMatches = strings.HasSuffix(host, r.Host)
+	case r.HostMatch == "dom":
+		hostMatches = strings.Contains("."+host+".", "."+r.Host+".")
 	case r.HostMatch == "reg":
 		hostMatches = regexp.MustCompile(r.Host).MatchString(host)
 	default:
@@ -343,7 +346,11 @@ func TestEveryGoldenIsAcceptedByHAProxy(t *testing.T) {
 	store := openStore(t)
 	for _, file := range goldenFiles(t) {
 		t.Run(file, func(t *testing.T) {
-			table, _ := build(scene(t, goldenServices(t, file)))
+			archive, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			table, _ := routing.BuildTable(scene(t, section(archive, "services")), goldenOptions(archive))
 			if err := checkConfig(t.Context(), store, render(t, table, settings("127.0.0.1:80"))); err != nil {
 				t.Error(err)
 			}

@@ -19,6 +19,7 @@ type Balance struct {
 	Timeouts        struct{ Server, Tunnel time.Duration }
 	Retries         string // "" for the proxy's
 	RetryOn         []string
+	ConnectionMode  string // HAProxy's option; "" for the proxy's
 	CompressionAlgo []string
 	CompressionType []string
 }
@@ -36,15 +37,19 @@ var balanceLabels = []label.Spec{
 		Doc: "How often a request is tried again, on another task. The proxy's default is 3."},
 	{Name: "retryOn", Kind: label.List, Indexed: true, Example: "conn-failure,503", Check: checkRetryOn,
 		Doc: "What a request is tried again for, besides what HAProxy never sent: `conn-failure` (the default), `empty-response`, `response-timeout`, a status … With anything but conn-failure a task may see a request twice."},
+	{Name: "connectionMode", Kind: label.Enum, Indexed: true, Example: "http-server-close", Values: []string{"http-keep-alive", "http-server-close", "httpclose", "forceclose", "http-tunnel"},
+		ObsoleteValues: obsoleteModes,
+		Doc:            "What becomes of the connection to the task after an answer: `http-server-close` and `httpclose` close it. The client's is closed only by the proxy's CONNECTION_MODE, the stricter of which counts. (`forceclose` is `httpclose`, `http-tunnel` is `http-keep-alive`.)"},
 	{Name: "compressionAlgo", Kind: label.List, Example: "gzip", Check: checkCompressionAlgo,
-		Doc: "Compresses answers for clients that accept it: `gzip`, `deflate`, `raw-deflate` or `identity`."},
+		Doc: "Compresses answers for clients that accept it: `gzip`, `deflate`, `raw-deflate` or `identity`. Default: the proxy's COMPRESSION_ALGO setting."},
 	{Name: "compressionType", Kind: label.List, Example: "text/html,text/plain,application/json", Check: checkCompressionType,
-		Doc: "Content types that are compressed. Default: all."},
+		Doc: "Content types that are compressed. Default: the proxy's COMPRESSION_TYPE setting, or all."},
 }
 
 func (r *httpReader) balance() Balance {
-	b := Balance{Algorithm: r.g.Text("loadBalance"), RetryOn: r.g.List("retryOn"),
-		CompressionAlgo: r.g.List("compressionAlgo"), CompressionType: r.g.List("compressionType")}
+	b := Balance{Algorithm: r.g.Text("loadBalance"), RetryOn: r.g.List("retryOn"), ConnectionMode: connectionModes[r.g.Text("connectionMode")]}
+	b.CompressionAlgo = r.listOr("compressionAlgo", r.opts.CompressionAlgo, "COMPRESSION_ALGO")
+	b.CompressionType = r.listOr("compressionType", r.opts.CompressionType, "COMPRESSION_TYPE")
 	b.Consistent = hashing(b.Algorithm)
 	if param, ok := strings.CutPrefix(b.Algorithm, "url_param("); ok { // HAProxy writes it otherwise than hdr(name)
 		b.Algorithm = "url_param " + strings.TrimSuffix(param, ")")
@@ -55,16 +60,28 @@ func (r *httpReader) balance() Balance {
 		b.Retries = strconv.Itoa(r.g.Int("retries"))
 	}
 	if r.g.Text("sessionType") != "" {
-		b.Cookie = r.service.Name
+		b.Cookie = r.service.shown(r.g)
 		if r.g.Index() > 0 {
 			// The cookie's value is of address and port: destinations of one port share it, others would overwrite it.
 			b.Cookie += fmt.Sprintf("_%d", r.g.Int("port"))
 		}
 	}
-	if len(b.CompressionType) > 0 && len(b.CompressionAlgo) == 0 {
+	if r.g.Has("compressionType") && len(b.CompressionAlgo) == 0 {
 		r.refuse("compressionType", "does nothing without compressionAlgo")
 	}
+	if len(b.CompressionAlgo) == 0 {
+		b.CompressionType = nil
+	}
 	return b
+}
+
+// listOr reads a label, or the setting of the proxy that stands in for it.
+func (r *httpReader) listOr(name string, standIn []string, setting string) []string {
+	if r.g.Has(name) || len(standIn) == 0 {
+		return words(r.g.List(name))
+	}
+	r.origins[name] = setting
+	return standIn
 }
 
 // duration reads a label that checkTimeout has accepted.
@@ -131,7 +148,7 @@ func checkRetryOn(value any) error {
 }
 
 func checkCompressionAlgo(value any) error {
-	return checkAmong(value, []string{"gzip", "deflate", "raw-deflate", "identity"})
+	return checkAmong(words(value.([]string)), []string{"gzip", "deflate", "raw-deflate", "identity"})
 }
 
 // checkAmong accepts a list of allowed words, each once.
@@ -151,10 +168,13 @@ func checkAmong(value any, allowed []string) error {
 	return nil
 }
 
+// words parts the items of a list at blanks too, as Docker Flow Proxy has it where HAProxy does.
+func words(items []string) []string { return strings.Fields(strings.Join(items, " ")) }
+
 var mediaType = regexp.MustCompile(`^[A-Za-z0-9.+-]{1,64}/[A-Za-z0-9.+-]{1,64}$`)
 
 func checkCompressionType(value any) error {
-	types := value.([]string)
+	types := words(value.([]string))
 	if len(types) == 0 || len(types) > 40 {
 		return fmt.Errorf("names %d content types, not 1 to 40", len(types))
 	}

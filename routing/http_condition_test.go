@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"sluice/internal/label"
 )
 
 func TestParseItems(t *testing.T) {
@@ -26,7 +28,7 @@ func TestParseItems(t *testing.T) {
 		{"commas in a condition", "a if { b,c d },e", [][]word{{{"a", false}, {"if", false}, {"{", false}, {"b,c", false}, {"d", false}, {"}", false}}, {{"e", false}}}},
 	} {
 		t.Run(row.meaning, func(t *testing.T) {
-			got, err := parseItems(row.text)
+			got, err := parseItems(row.text, ",")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -79,7 +81,7 @@ func TestHeaderLabelsThatAreRefused(t *testing.T) {
 		{"X-A a if { dst_port http }", `compares dst_port with "http", which is no number`},
 		{"X-A a if" + strings.Repeat(" TRUE", 41), "has a condition of 42 words, more than 40"},
 	} {
-		if _, err := parseHeaders("setReqHeader", row.value, onRequest); err == nil || err.Error() != row.reason {
+		if _, err := parseHeaders("setReqHeader", label.ClauseList{Text: row.value, Separator: ","}, onRequest); err == nil || err.Error() != row.reason {
 			t.Errorf("%.60q is answered by %v, want %s", row.value, err, row.reason)
 		}
 	}
@@ -107,8 +109,9 @@ func FuzzParseHeaders(f *testing.F) {
 		f.Add(value)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
-		for _, name := range slices.Concat(requestHeaderLabels, responseHeaderLabels) {
-			rules, err := parseHeaders(name, value, onRequest)
+		for i, name := range slices.Concat(requestHeaderLabels, responseHeaderLabels) {
+			separator := []string{",", "|", "::"}[i%3]
+			rules, err := parseHeaders(name, label.ClauseList{Text: value, Separator: separator}, onRequest)
 			if err == nil && len(rules) == 0 {
 				t.Errorf("%q is read as no rule at all", value)
 			}

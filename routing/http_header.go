@@ -38,17 +38,17 @@ var (
 const valueDoc = " Values with blanks or commas are quoted; they may hold expressions of HAProxy such as `%[dst_port]`."
 
 var headerLabels = []label.Spec{
-	{Name: "addReqHeader", Kind: label.Text, Indexed: true, Example: "X-Add one,X-Port %[dst_port]", Check: checkRequestHeaders,
+	{Name: "addReqHeader", Kind: label.Clauses, Indexed: true, Aliases: []string{label.Prefix + "addHeader"}, Example: "X-Add one,X-Port %[dst_port]", Check: checkRequestHeaders,
 		Doc: "`Name value [if condition]`, several with commas: headers added to requests." + valueDoc},
-	{Name: "setReqHeader", Kind: label.Text, Indexed: true, Example: "X-Client %[src] if { ssl_fc }", Check: checkRequestHeaders,
+	{Name: "setReqHeader", Kind: label.Clauses, Indexed: true, Aliases: []string{label.Prefix + "setHeader"}, Example: "X-Client %[src] if { ssl_fc }", Check: checkRequestHeaders,
 		Doc: "`Name value [if condition]`, several with commas: headers of requests that are replaced." + valueDoc},
-	{Name: "delReqHeader", Kind: label.Text, Indexed: true, Example: "X-Debug,Cookie if { path_beg /static/ }", Check: checkDeletedRequestHeaders,
+	{Name: "delReqHeader", Kind: label.Clauses, Indexed: true, Example: "X-Debug,Cookie if { path_beg /static/ }", Check: checkDeletedRequestHeaders,
 		Doc: "`Name [if condition]`, several with commas: headers that tasks do not see."},
-	{Name: "addResHeader", Kind: label.Text, Indexed: true, Example: "X-R r1", Check: checkResponseHeaders,
+	{Name: "addResHeader", Kind: label.Clauses, Indexed: true, Example: "X-R r1", Check: checkResponseHeaders,
 		Doc: "`Name value [if condition]`, several with commas: headers added to answers." + valueDoc},
-	{Name: "setResHeader", Kind: label.Text, Indexed: true, Example: `Strict-Transport-Security "max-age=16000000; includeSubDomains; preload;"`, Check: checkResponseHeaders,
+	{Name: "setResHeader", Kind: label.Clauses, Indexed: true, Example: `Strict-Transport-Security "max-age=16000000; includeSubDomains; preload;"`, Check: checkResponseHeaders,
 		Doc: "`Name value [if condition]`, several with commas: headers of answers that are replaced." + valueDoc},
-	{Name: "delResHeader", Kind: label.Text, Indexed: true, Example: "Server,X-Powered-By", Check: checkDeletedResponseHeaders,
+	{Name: "delResHeader", Kind: label.Clauses, Indexed: true, Example: "Server,X-Powered-By", Check: checkDeletedResponseHeaders,
 		Doc: "`Name [if condition]`, several with commas: headers that clients do not see."},
 	{Name: "setHost", Kind: label.Text, Indexed: true, Example: "internal.example.com", Check: checkHost,
 		Doc: "Host that tasks see instead of the client's."},
@@ -61,11 +61,11 @@ var headerLabels = []label.Spec{
 func (r *httpReader) headers() Headers {
 	h := Headers{Host: r.g.Text("setHost")}
 	for _, name := range requestHeaderLabels {
-		rules, _ := parseHeaders(name, r.g.Text(name), onRequest) // checked when the label was read
+		rules, _ := parseHeaders(name, r.g.Clauses(name), onRequest) // checked when the label was read
 		h.Request = append(h.Request, rules...)
 	}
 	for _, name := range responseHeaderLabels {
-		rules, _ := parseHeaders(name, r.g.Text(name), onResponse)
+		rules, _ := parseHeaders(name, r.g.Clauses(name), onResponse)
 		h.Response = append(h.Response, rules...)
 	}
 	if text := r.g.Text("hsts"); text != "" {
@@ -79,22 +79,22 @@ func (r *httpReader) headers() Headers {
 }
 
 func checkRequestHeaders(value any) error {
-	_, err := parseHeaders("setReqHeader", value.(string), onRequest)
+	_, err := parseHeaders("setReqHeader", value.(label.ClauseList), onRequest)
 	return err
 }
 
 func checkResponseHeaders(value any) error {
-	_, err := parseHeaders("setResHeader", value.(string), onResponse)
+	_, err := parseHeaders("setResHeader", value.(label.ClauseList), onResponse)
 	return err
 }
 
 func checkDeletedRequestHeaders(value any) error {
-	_, err := parseHeaders("delReqHeader", value.(string), onRequest)
+	_, err := parseHeaders("delReqHeader", value.(label.ClauseList), onRequest)
 	return err
 }
 
 func checkDeletedResponseHeaders(value any) error {
-	_, err := parseHeaders("delResHeader", value.(string), onResponse)
+	_, err := parseHeaders("delResHeader", value.(label.ClauseList), onResponse)
 	return err
 }
 
@@ -105,11 +105,11 @@ const maxHeader = 4096
 var headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$") // RFC 9110 section 5.6.2
 
 // parseHeaders reads a label of headers, by the name of which it knows what is to be done.
-func parseHeaders(labelName, text string, side side) ([]HeaderRule, error) {
-	if text == "" {
+func parseHeaders(labelName string, list label.ClauseList, side side) ([]HeaderRule, error) {
+	if list.Text == "" {
 		return nil, fmt.Errorf("is empty")
 	}
-	items, err := parseItems(text)
+	items, err := parseItems(list.Text, list.Separator)
 	if err != nil {
 		return nil, err
 	}

@@ -46,7 +46,7 @@ var serverLabels = []label.Spec{
 	{Name: "maxConn", Kind: label.Int, Indexed: true, Example: "100", Check: checkCount(1, 1_000_000),
 		Doc: "Requests that a task gets at once from each proxy; the others wait in a queue."},
 	{Name: "weight", Kind: label.Int, Indexed: true, Example: "10", Check: checkCount(1, 256),
-		Doc: "Weight of each task, 1 to 256, beside tasks of other services."},
+		Doc: "Weight of each task, 1 to 256, against the tasks of other services in its serviceGroup. The tasks of one service weigh the same, so it changes nothing where they stand alone."},
 }
 
 func (r *httpReader) servers() ServerOptions {

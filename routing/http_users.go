@@ -66,7 +66,7 @@ func (r *httpReader) auth() Auth {
 			list = fmt.Sprintf("%s:users.%d", r.service.Name, r.g.Index())
 		}
 	}
-	return Auth{List: list, Realm: r.service.Name + "Realm", Users: users}
+	return Auth{List: list, Realm: r.service.shown(r.g) + "Realm", Users: users}
 }
 
 // users reads the service's own users. In an error it names the label that it is about.

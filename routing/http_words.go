@@ -12,11 +12,11 @@ type word struct {
 	quoted bool // some of it was quoted or escaped, so that it is no keyword
 }
 
-// parseItems reads `word word…[, word word…]`. Words end at blanks and items at commas, but not inside quotes or the
-// brackets of %[…]; between the braces of a condition a comma ends no item. Quotes and backslashes work as in
+// parseItems reads `word word…[, word word…]`. Words end at blanks and items at the separator, mostly a comma, but not
+// inside quotes or the brackets of %[…]; between the braces of a condition it ends no item. Quotes and backslashes work as in
 // haproxy.cfg, except that a backslash makes no control characters.
-func parseItems(text string) ([][]word, error) {
-	p := wordParser{rest: text}
+func parseItems(text, separator string) ([][]word, error) {
+	p := wordParser{rest: text, separator: separator}
 	for p.rest != "" {
 		if err := p.step(); err != nil {
 			return nil, err
@@ -30,14 +30,15 @@ func parseItems(text string) ([][]word, error) {
 }
 
 type wordParser struct {
-	rest   string
-	items  [][]word
-	item   []word
-	text   strings.Builder
-	begun  bool // a word has begun, perhaps with an empty quote
-	quoted bool
-	closer byte // what ends the expression the parser is in: ']' or 0
-	braces bool // inside a condition
+	rest      string
+	separator string
+	items     [][]word
+	item      []word
+	text      strings.Builder
+	begun     bool // a word has begun, perhaps with an empty quote
+	quoted    bool
+	closer    byte // what ends the expression the parser is in: ']' or 0
+	braces    bool // inside a condition
 }
 
 func (p *wordParser) step() error {
@@ -61,9 +62,9 @@ func (p *wordParser) step() error {
 		}
 		p.endWord()
 		p.rest = p.rest[1:]
-	case c == ',' && p.closer == 0 && (!p.braces || p.text.String() == "}" && !p.quoted):
+	case strings.HasPrefix(p.rest, p.separator) && p.closer == 0 && (!p.braces || p.text.String() == "}" && !p.quoted):
 		p.endItem()
-		p.rest = p.rest[1:]
+		p.rest = p.rest[len(p.separator):]
 	default:
 		p.take(1)
 	}

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rogpeppe/go-internal/txtar"
 	"pgregory.net/rapid"
 
 	"sluice/internal/haproxy"
@@ -120,6 +119,9 @@ func drawNasty(t *rapid.T) []routing.Service {
 			label.Prefix + "servicePath.4":             path.Draw(t, "path"),
 			label.Prefix + "reqPathSearchReplace.3":    plain.Draw(t, "plain"),
 			label.Prefix + "reqPathSearchReplace.4":    rewrite.Draw(t, "rewrite"),
+			label.Prefix + "servicePath.5":             path.Draw(t, "path"),
+			label.Prefix + "reqPathSearch.5":           printable.Draw(t, "search"),
+			label.Prefix + "reqPathReplace.5":          printable.Draw(t, "replace"),
 			label.Prefix + anything.Draw(t, "unknown"): anything.Draw(t, "value"),
 		}})
 	}
@@ -141,13 +143,4 @@ func checkConfig(ctx context.Context, store *haproxy.Store, config routing.Confi
 		return err
 	}
 	return errors.Join(g.Check(ctx), g.Discard())
-}
-
-func goldenServices(t *testing.T, file string) string {
-	t.Helper()
-	archive, err := txtar.ParseFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return section(archive, "services")
 }

@@ -3,18 +3,16 @@ package routing
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"sluice/internal/label"
 )
 
 // Labels is the vocabulary of routing: what the parser reads, what the documentation and `proxy explain` print.
-// Everything below com.df.scale belongs to the scaler.
 var Labels = label.Table{
 	Prefix:  label.Prefix,
-	Foreign: func(name string) bool { return strings.HasPrefix(name, "scale") },
-	Specs:   slices.Concat(routeLabels, claimLabels, httpLabels),
+	Foreign: isForeign,
+	Specs:   allLabels(),
 }
 
 // routeLabels say what leads to a service.
@@ -25,14 +23,22 @@ var routeLabels = []label.Spec{
 		Doc: "Paths that lead to the service. A path takes itself and everything below it: `/demo` takes `/demo` and `/demo/x`, not `/demox`. With a domain and without a path: `/`."},
 	{Name: "serviceDomain", Kind: label.List, Indexed: true, Example: "demo.example.com,*.demo.example.com",
 		Doc: "Hosts that lead to the service, compared without case, port and trailing dot. `*.x` takes every name below `x`, not `x` itself."},
+}
+
+// targetLabels say where a service takes its requests.
+var targetLabels = []label.Spec{
 	{Name: "port", Kind: label.Port, Indexed: true, Example: "8080",
 		Doc: "Port that the tasks listen on."},
-	{Name: "reqPathSearchReplace", Kind: label.Text, Indexed: true, Example: "^/demo/,/", Check: checkRewrites,
-		Doc: "`search,replace[:search,replace…]`: rewrites the path before the task sees it. Each search is a regular expression (PCRE) whose first match is replaced; `\\1` to `\\9` are its groups. `\\,` and `\\:` stand for themselves. A path that would not begin with `/` gets one."},
 	{Name: "network", Kind: label.Text, Example: "backend",
 		Doc: "Overlay network on which the proxy reaches the tasks. Default: the proxy's NETWORK setting."},
 	{Name: "outboundHostname", Kind: label.List, Indexed: true, Example: "db.example.com", Check: checkOutbound,
 		Doc: "Host outside the swarm, a name or an address, that takes the requests instead of tasks; also several. A name is resolved again now and then; each of its addresses is a server."},
+}
+
+// rewriteLabels change the path on the way.
+var rewriteLabels = []label.Spec{
+	{Name: "reqPathSearchReplace", Kind: label.Text, Indexed: true, Example: "^/demo/,/", Check: checkRewrites,
+		Doc: "`search,replace[:search,replace…]`: rewrites the path before the task sees it. Each search is a regular expression (PCRE) whose first match is replaced; `\\1` to `\\9` are its groups. `\\,` and `\\:` stand for themselves. A path that would not begin with `/` gets one."},
 }
 
 // maxPath bounds a path in bytes: HAProxy reads maps in lines of 16 kB, takes commands as long and requests shorter.

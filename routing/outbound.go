@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -10,16 +11,17 @@ import (
 	"sluice/internal/label"
 )
 
-// OutboundHosts lists the names that outboundHostname labels ask for, in byte order. Somebody who may ask a name server
+// OutboundHosts lists the names that outboundHostname labels ask for, in byte order; the separator is that of
+// lists. Somebody who may ask a name server
 // hands their addresses in with Service.Outbound; what is an address already needs nobody.
-func OutboundHosts(services []Service) []string {
+func OutboundHosts(services []Service, separator string) []string {
 	names := map[string]bool{}
 	for _, s := range services {
 		for key, value := range s.Labels {
 			if !strings.HasPrefix(key, label.Prefix+"outboundHostname") {
 				continue
 			}
-			for host := range strings.SplitSeq(value, ",") {
+			for host := range strings.SplitSeq(value, cmp.Or(separator, ",")) {
 				host = strings.TrimSpace(host)
 				if _, err := parseHost(host); err != nil && checkOutbound([]string{host}) == nil {
 					names[host] = true

@@ -12,8 +12,13 @@ import (
 // complaint finds the line that HAProxy complains about: "[ALERT] (123) : config : parsing [/x/haproxy.cfg:57] : …".
 var complaint = regexp.MustCompile(`\[[^\[\]]*haproxy\.cfg:(\d+)\]\s*:?\s*(.*)`)
 
-// Blame finds the backend whose section HAProxy refused, by the line number in what `haproxy -c` wrote, and HAProxy's
-// own words. ok is false when no line of a backend is named: then the fault is not a service's.
+// anonymous finds the section in a complaint without a line, about what HAProxy looks up when it has read everything:
+// "[ALERT] (123) : config : Proxy 'web-be80_0': unable to find table 'x' …".
+var anonymous = regexp.MustCompile(`\[ALERT\].*?(?:[Pp]roxy|backend) '([^']+)'\s*:?,?\s*(.*)`)
+
+// Blame finds the backend that HAProxy refused, by the line number in what `haproxy -c` wrote or by the name of the
+// section, and HAProxy's own words. Lines of the frontend are blamed on the backend that they are of. ok is false when no
+// backend is named: then the fault is not a service's, or nobody can tell whose.
 func Blame(c Config, output string) (backend, reason string, ok bool) {
 	lines := strings.Split(c.Text, "\n")
 	for _, match := range complaint.FindAllStringSubmatch(output, -1) {
@@ -21,20 +26,51 @@ func Blame(c Config, output string) (backend, reason string, ok bool) {
 		if err != nil || n < 1 || n > len(lines) {
 			continue
 		}
-		if name, ok := routeLine(lines[n-1]); ok {
+		if name, ok := ownerOf(lines, n-1); ok {
 			return name, match[2], true
 		}
-		for i := n - 1; i >= 0; i-- {
-			if name, found := strings.CutPrefix(lines[i], "backend "); found {
-				name, _, _ = strings.Cut(name, " ")
-				return name, match[2], true
-			}
-			if lines[i] != "" && lines[i][0] != ' ' { // another section
-				break
-			}
+	}
+	for _, match := range anonymous.FindAllStringSubmatch(output, -1) {
+		if _, known := c.Servers[match[1]]; known {
+			return match[1], match[2], true
 		}
 	}
 	return "", "", false
+}
+
+// settingComment ends the lines that a setting asked for.
+var settingComment = regexp.MustCompile(` # ([A-Z][A-Z_]+(?: [A-Z][A-Z_]+)*)$`)
+
+// BlameSetting finds the settings whose line HAProxy refused, the line, and HAProxy's own words.
+func BlameSetting(c Config, output string) (names, line, reason string, ok bool) {
+	lines := strings.Split(c.Text, "\n")
+	for _, match := range complaint.FindAllStringSubmatch(output, -1) {
+		if n, err := strconv.Atoi(match[1]); err == nil && n >= 1 && n <= len(lines) {
+			if found := settingComment.FindStringSubmatchIndex(lines[n-1]); found != nil {
+				return lines[n-1][found[2]:found[3]], strings.TrimSpace(lines[n-1][:found[0]]), match[2], true
+			}
+		}
+	}
+	return "", "", "", false
+}
+
+// ownerOf finds the backend that the line with this index belongs to.
+func ownerOf(lines []string, at int) (backend string, ok bool) {
+	section := at
+	for section >= 0 && (lines[section] == "" || lines[section][0] == ' ') {
+		section--
+	}
+	if section < 0 {
+		return "", false
+	}
+	if name, found := strings.CutPrefix(lines[section], "backend "); found {
+		name, _, _ = strings.Cut(name, " ")
+		return name, true
+	}
+	if name, ok := rawOwner(lines, at); ok {
+		return name, true
+	}
+	return routeLine(lines[at])
 }
 
 // routeLine finds the backend that a line of the frontend chooses.
@@ -54,6 +90,7 @@ func (t Table) Fingerprint(b Backend) string {
 	if err := templates.ExecuteTemplate(&text, "backend", b); err != nil {
 		return b.Name // Render reports the error
 	}
+	fmt.Fprintln(&text, b.Raw.Frontend)
 	for _, r := range t.Routes {
 		if r.Backend == b.Name {
 			fmt.Fprintf(&text, "%+v\n", r)
@@ -65,7 +102,7 @@ func (t Table) Fingerprint(b Backend) string {
 
 // Filter gives the table without the backends that keep refuses, and without the routes to them.
 func (t Table) Filter(keep func(Backend) bool) Table {
-	kept := Table{Default: t.Default, defaultLine: t.defaultLine}
+	kept := Table{Default: t.Default, defaultService: t.defaultService, defaultLine: t.defaultLine}
 	gone := map[string]bool{}
 	for _, b := range t.Backends {
 		if keep(b) {

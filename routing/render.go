@@ -24,6 +24,11 @@ type Settings struct {
 	Timeouts      Timeouts
 	// TrustedProxies are the front proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.
 	TrustedProxies []netip.Prefix
+	ConnectionMode string // HAProxy's option; "" is http-keep-alive
+	Statistics     Statistics
+	Log            RequestLog
+	Capture        []Capture // request headers for the log
+	Extra          Extra
 }
 
 // Timeouts of HAProxy, as its manual names them.
@@ -47,7 +52,7 @@ type Entry struct{ Key, Value, Comment string }
 // routesMap is the map that every configuration refers to: host/path/ and /path/.
 const routesMap = "routes.map"
 
-//go:embed haproxy.cfg.tmpl http.cfg.tmpl
+//go:embed *.tmpl
 var templateFiles embed.FS
 
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
@@ -65,7 +70,7 @@ func Render(t Table, s Settings) (Config, error) {
 		Settings
 		Shape  string
 		Lookup []line
-	}{Settings: s, Lookup: append(find.lines, line{text: "use_backend %[var(txn.be)] if { var(txn.be) -m found }"})}
+	}{Settings: s, Lookup: append(append(find.lines, rawFrontend(t.Backends)...), line{text: "use_backend %[var(txn.be)] if { var(txn.be) -m found }"})}
 	if t.Default != "" {
 		head.Lookup = append(head.Lookup, t.defaultLine)
 	}

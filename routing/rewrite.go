@@ -3,6 +3,8 @@ package routing
 import (
 	"fmt"
 	"strings"
+
+	"sluice/internal/label"
 )
 
 // Rewrite replaces the first match of a regular expression in the request's path.
@@ -14,6 +16,19 @@ type Rewrite struct {
 func checkRewrites(value any) error {
 	_, err := parseRewrites(value.(string))
 	return err
+}
+
+// readRewrites reads the labels of a destination, and gives the keys that asked for the rewrites.
+func readRewrites(g label.Group) (rewrites []Rewrite, keys string) {
+	if search := g.Text("reqPathSearch"); search != "" {
+		rewrites = append(rewrites, Rewrite{Search: unescape(search), Replace: unescape(g.Text("reqPathReplace"))})
+		keys = strings.TrimSpace(g.Key("reqPathSearch") + " " + g.Key("reqPathReplace"))
+	}
+	if text := g.Text("reqPathSearchReplace"); text != "" {
+		more, _ := parseRewrites(text) // checked when the label was read
+		rewrites, keys = append(rewrites, more...), strings.TrimSpace(keys+" "+g.Key("reqPathSearchReplace"))
+	}
+	return rewrites, keys
 }
 
 // parseRewrites reads `search,replace[:search,replace…]`. A colon separates pairs only where both sides hold a comma,
@@ -36,12 +51,19 @@ func parseRewrites(value string) ([]Rewrite, error) {
 		if len(halves) != 2 || halves[0] == "" {
 			return nil, fmt.Errorf("is not search,replace[:search,replace…]")
 		}
-		if strings.HasSuffix(strings.ReplaceAll(halves[1], `\\`, ""), `\`) {
-			return nil, fmt.Errorf("has a replacement that ends in a backslash, which escapes nothing")
+		if err := checkReplacement(halves[1]); err != nil {
+			return nil, err
 		}
 		rewrites = append(rewrites, Rewrite{Search: unescape(halves[0]), Replace: unescape(halves[1])})
 	}
 	return rewrites, nil
+}
+
+func checkReplacement(value any) error {
+	if strings.HasSuffix(strings.ReplaceAll(value.(string), `\\`, ""), `\`) {
+		return fmt.Errorf("has a replacement that ends in a backslash, which escapes nothing")
+	}
+	return nil
 }
 
 func splitUnescaped(s string, separator byte) []string {

@@ -37,15 +37,15 @@ type Bind struct {
 type Header struct{ Name, Value string }
 
 // destinationRoutes are the routes of one destination: each of its hosts with each of its paths.
-func destinationRoutes(b Backend, g label.Group, hosts, paths []string) (routes []Route) {
+func destinationRoutes(b Backend, g label.Group, algo string, hosts, paths []string) (routes []Route) {
 	var keys []string
-	for _, name := range []string{"serviceDomain", "serviceDomainAlgo", "servicePath", "pathType", "servicePathExclude", "srcPort", "srcAddr", "userAgent", "serviceHeader", "priority"} {
+	for _, name := range []string{"serviceDomain", "serviceDomainAlgo", "serviceDomainMatchAll", "servicePath", "pathType", "servicePathExclude", "srcPort", "srcAddr", "userAgent", "serviceHeader", "priority"} {
 		if key := g.Key(name); key != "" {
 			keys = append(keys, key)
 		}
 	}
-	base := Route{Priority: g.Int("priority"), Bind: Bind{Port: g.Int("srcPort")}, HostMatch: hostMatchers[g.Text("serviceDomainAlgo")], PathMatch: pathMatchers[g.Text("pathType")],
-		Exclude: g.List("servicePathExclude"), UserAgents: g.List("userAgent"), Service: b.Service, ACLName: g.Text("aclName"), Backend: b.Name, Label: strings.Join(keys, " ")}
+	base := Route{Priority: g.Int("priority"), Bind: Bind{Port: g.Int("srcPort")}, HostMatch: hostMatchers[algo], PathMatch: pathMatchers[g.Text("pathType")],
+		Exclude: g.List("servicePathExclude"), UserAgents: g.List("userAgent"), Service: b.Service, Backend: b.Name, Label: strings.Join(keys, " ")}
 	if addr, err := netip.ParseAddr(g.Text("srcAddr")); err == nil { // checked when the label was read
 		base.Bind.Addr = addr
 	}
@@ -64,6 +64,9 @@ func destinationRoutes(b Backend, g label.Group, hosts, paths []string) (routes 
 			r := base
 			r.Host, r.Path = host, path
 			if r.HostMatch != "reg" {
+				if strings.HasPrefix(host, "*.") { // a wildcard says itself how it is matched
+					r.HostMatch = ""
+				}
 				r.Host = strings.TrimSuffix(strings.ToLower(host), ".")
 			}
 			routes = append(routes, r)

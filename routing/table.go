@@ -27,6 +27,7 @@ type Service struct {
 	Replicas int      // desired; decides what is said about a service without tasks
 	Tasks    []Task
 	Outbound map[string][]netip.Addr // addresses of the hosts that outboundHostname labels name
+	Declared bool                    // by the API or the environment: whoever declares it is told why it is not routed
 }
 
 // Task is one running task of a service.
@@ -44,6 +45,16 @@ type Options struct {
 	HTTPSPort int               // where clients reach https, for redirects; 0 is 443
 	Users     []User            // for services without users of their own; none: no authentication
 	Secrets   map[string]string // what usersSecret may name: dfp_users_<name> -> content
+
+	Separator                        string   // between the items of lists in labels; "" is a comma
+	DomainAlgo                       string   // serviceDomainAlgo of services that do not say; "" is exact
+	CompressionAlgo, CompressionType []string // for services that do not say; none: no compression
+
+	FilterInstance bool   // route only services whose proxyInstanceName is Instance
+	Instance       string // the name of this proxy
+
+	AllowRaw  bool              // backendExtra, userDef and templates are used
+	Templates map[string]string // files that TemplateFiles lists -> content; one that cannot be read is missing
 }
 
 // Table says which request goes to which backend. It is a function of the swarm and never edited in place.
@@ -52,7 +63,8 @@ type Table struct {
 	Default  string    // the backend of requests that no route takes; "" is none
 	Backends []Backend // by name
 
-	defaultLine line
+	defaultService string
+	defaultLine    line
 }
 
 // Backend is one destination of a service: its tasks on one port.
@@ -65,6 +77,7 @@ type Backend struct {
 	Port     int
 	Rewrites []Rewrite
 	HTTP     HTTP              // what is done to requests and answers on the way
+	Raw      Raw               // lines that labels write themselves
 	Labels   map[string]string // directive -> the label that asked for it, for comments and explain
 	Servers  []Server          // by slot
 	Note     string            // why there are no servers; "" when there are
@@ -87,7 +100,7 @@ func BuildTable(services []Service, opts Options) (Table, []label.Problem) {
 		table.Backends = append(table.Backends, backends...)
 		problems = append(problems, found...)
 	}
-	slices.SortFunc(table.Backends, func(a, b Backend) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(table.Backends, func(a, b Backend) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Service, b.Service)) })
 	problems = append(problems, table.unite()...)
 	var conflicts []label.Problem
 	table.Routes, conflicts = rank(table.Routes)
@@ -104,8 +117,8 @@ func (t *Table) unite() (problems []label.Problem) {
 			continue
 		}
 		if b.Default && t.Default == "" {
-			t.Default, t.defaultLine = b.Name, line{"default_backend " + b.Name, b.Service + " " + label.Prefix + "isDefaultBackend"}
-		} else if b.Default {
+			t.Default, t.defaultService, t.defaultLine = b.Name, b.Service, line{"default_backend " + b.Name, b.Service + " " + label.Prefix + "isDefaultBackend"}
+		} else if b.Default && t.defaultService != b.Service {
 			problems = append(problems, label.Problem{Service: b.Service, Label: label.Prefix + "isDefaultBackend", Value: "true", Reason: t.Default + " is the default backend and comes first"})
 		}
 		kept = append(kept, b)
@@ -115,12 +128,15 @@ func (t *Table) unite() (problems []label.Problem) {
 }
 
 func readService(s Service, opts Options) (routes []Route, backends []Backend, problems []label.Problem) {
-	values, problems := Labels.Read(s.Name, s.Labels)
+	values, problems := opts.labels().Read(s.Name, s.Labels)
 	if notify := values.At(0); !notify.Bool("notify") {
 		if !slices.Contains(notify.Bad(), notify.Key("notify")) {
 			problems = nil // a service that asks for nothing is told nothing
 		}
 		return nil, nil, problems
+	}
+	if name, elsewhere := opts.elsewhere(values.At(0)); elsewhere {
+		return nil, nil, otherInstance(s, name, opts)
 	}
 	if s.Name == "" || strings.ContainsFunc(s.Name, func(r rune) bool { return !isWord(r) }) {
 		return nil, nil, append(problems, label.Problem{Service: s.Name, Reason: "has a name that HAProxy cannot hold"})
@@ -156,7 +172,7 @@ func readDestination(s Service, g label.Group, opts Options) (routes []Route, b 
 	if !g.Has("port") {
 		return refuse(label.Prefix+"port"+suffix, "is missing: the port that the tasks listen on")
 	}
-	if name, reason := checkClaim(g, opts.EntryPorts); reason != "" {
+	if name, reason := checkClaim(g, opts); reason != "" {
 		return refuse(g.Key(name), reason)
 	}
 	paths, hosts := g.List("servicePath"), g.List("serviceDomain")
@@ -164,14 +180,22 @@ func readDestination(s Service, g label.Group, opts Options) (routes []Route, b 
 		return refuse(label.Prefix+"servicePath"+suffix, "is missing, and there is no serviceDomain either: nothing leads to the service")
 	}
 	b = Backend{
-		Name: fmt.Sprintf("%s-be%d_%d", cmp.Or(g.Text("aclName"), s.Name), g.Int("port"), g.Index()), Service: s.Name, Stack: s.Stack,
+		Name: fmt.Sprintf("%s-be%d_%d", cmp.Or(g.Text("aclName"), s.shown(g)), g.Int("port"), g.Index()), Service: s.Name, Stack: s.Stack,
 		Index: g.Index(), Port: g.Int("port"), Labels: map[string]string{"backend": strings.TrimSpace(g.Key("port") + " " + g.Key("aclName"))},
 	}
-	if text := g.Text("reqPathSearchReplace"); text != "" {
-		b.Rewrites, _ = parseRewrites(text) // checked when the label was read
-		b.Labels["rewrite"] = g.Key("reqPathSearchReplace")
+	if g.Has("reqPathReplace") && g.Text("reqPathSearch") == "" {
+		return refuse(g.Key("reqPathReplace"), "does nothing without reqPathSearch")
+	}
+	if rewrites, keys := readRewrites(g); len(rewrites) > 0 {
+		b.Rewrites, b.Labels["rewrite"] = rewrites, keys
 	}
 	var refused []label.Problem
+	if b.Raw, refused = readRaw(s, g, opts); len(refused) > 0 {
+		problems = append(problems, refused...)
+		if b.Raw.missed {
+			return nil, Backend{}, problems
+		}
+	}
 	if b.HTTP, refused = readHTTP(s, g, opts); len(refused) > 0 {
 		return nil, Backend{}, append(problems, refused...)
 	}
@@ -192,7 +216,10 @@ func readDestination(s Service, g label.Group, opts Options) (routes []Route, b 
 	}
 	b.Default = g.Bool("isDefaultBackend")
 	if len(paths) > 0 || len(hosts) > 0 {
-		routes = destinationRoutes(b, g, slices.Concat(hosts, b.HTTP.RedirectHosts), paths)
+		routes = destinationRoutes(b, g, opts.domainAlgo(g), slices.Concat(hosts, b.HTTP.RedirectHosts), paths)
+		for i := range routes {
+			routes[i].ACLName = cmp.Or(g.Text("aclName"), s.short(g))
+		}
 	}
 	return routes, b, problems
 }

@@ -112,7 +112,11 @@ func (a api) config(w http.ResponseWriter, r *http.Request) {
 	}
 	services := map[string]map[string]string{}
 	for _, s := range v.Services {
-		parameters := map[string]string{"serviceName": s.Name}
+		name := routing.ShownName(s)
+		if _, taken := services[name]; taken {
+			name = s.Name // two stacks may have one short name
+		}
+		parameters := map[string]string{"serviceName": name}
 		for key, value := range s.Labels {
 			name, ours := strings.CutPrefix(key, label.Prefix)
 			if !ours || routing.Labels.Foreign(name) {
@@ -123,7 +127,7 @@ func (a api) config(w http.ResponseWriter, r *http.Request) {
 			}
 			parameters[name] = value
 		}
-		services[s.Name] = parameters
+		services[name] = parameters
 	}
 	daemon.Answer(w, http.StatusOK, services)
 }

@@ -32,17 +32,23 @@ func (c *checkCommand) Run() error {
 	return check(os.Stdout, c.File, content, c.Stack, c.options(""))
 }
 
-// check prints one line for each problem, as compilers do, and answers an error when there is one.
+// check prints one line for each note and problem, as compilers do, and answers an error when there is a problem.
 func check(w io.Writer, file string, content []byte, stack string, options routing.Options) error {
 	list, err := stackfile.Parse(content, os.LookupEnv)
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	services := planned(list, stack, options.Network)
+	services := planned(list, stack, options)
+	options.Templates = readTemplates(services, options)
 	_, problems := routing.BuildTable(services, options)
 	for _, s := range services {
 		_, _, scaling := policy.Parse(s.Name, s.Labels)
 		problems = append(problems, scaling...)
+	}
+	for _, n := range located(withoutSecrets(routing.Notes(services, options)), services, list) {
+		if _, err := fmt.Fprintf(w, "%s:%d: note: %s\n", file, n.line, n.problem); err != nil {
+			return err
+		}
 	}
 	found := located(withoutSecrets(problems), services, list)
 	for _, f := range found {

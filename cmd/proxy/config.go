@@ -25,6 +25,9 @@ type routeSettings struct {
 	TrustedProxies []string `env:"TRUSTED_PROXIES" placeholder:"CIDR,…" help:"Front proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; by default none."`
 	Maxconn        int      `env:"MAXCONN" help:"Connections per HAProxy worker; by default what the limit of open files allows."`
 
+	dialect
+	frontendSettings
+
 	TimeoutConnect       seconds `env:"TIMEOUT_CONNECT" default:"5" help:"Seconds until a task must have taken a connection."`
 	TimeoutClient        seconds `env:"TIMEOUT_CLIENT" default:"20" help:"Seconds a client may be silent."`
 	TimeoutServer        seconds `env:"TIMEOUT_SERVER" default:"20" help:"Seconds a task may be silent."`
@@ -55,6 +58,7 @@ func (s *seconds) UnmarshalText(text []byte) error {
 func (r routeSettings) options(dir string) routing.Options {
 	options := routing.Options{Network: r.Network, HTTPSOnly: r.HTTPSOnly, Secrets: userSecrets(dir)}
 	options.Users, _ = routing.ParseUsers(r.Users, r.UsersEncrypted)
+	_ = r.dialect.fill(&options) // checked by settings
 	entries, _ := r.entries()
 	for _, e := range entries {
 		options.EntryPorts = append(options.EntryPorts, e.port)
@@ -106,6 +110,12 @@ func (r routeSettings) settings(dir string) (routing.Settings, error) {
 	for _, e := range entries {
 		s.Entries = append(s.Entries, routing.HTTPEntry{Address: e.bind(), Port: e.port, TLS: e.tls})
 	}
+	if err := r.dialect.fill(&routing.Options{}); err != nil {
+		return s, err
+	}
+	if err := r.frontendSettings.fill(&s, r.AllowRawConfig); err != nil {
+		return s, err
+	}
 	// Only root can give its rights away, and only to a user that exists: Debian's package makes haproxy.
 	if os.Geteuid() == 0 {
 		if _, err := user.Lookup("haproxy"); err == nil {
@@ -141,7 +151,7 @@ type controlSettings struct {
 	DrainTimeout  time.Duration `env:"DRAIN_TIMEOUT" default:"30s" help:"How long connections may finish after SIGTERM."`
 	StatsInterval time.Duration `env:"STATS_INTERVAL" default:"1s" help:"Time between two points of every backend."`
 	StatsServers  bool          `env:"STATS_SERVERS" default:"true" negatable:"" help:"Export every server of every backend too."`
-	Instance      string        `env:"PROXY_INSTANCE" placeholder:"NAME" help:"Name of this proxy in the statistics; by default the host's name."`
+	StatsInstance string        `env:"STATS_INSTANCE" placeholder:"NAME" help:"Name of this proxy in the statistics; by default the host's name."`
 	SpoolLimit    int64         `env:"SPOOL_LIMIT" default:"268435456" help:"Bytes of points kept while InfluxDB does not take them."`
 }
 
@@ -164,6 +174,9 @@ func (s controlSettings) validate() error {
 		return fmt.Errorf("SPOOL_LIMIT: is less than 1 MiB, got %d", s.SpoolLimit)
 	case s.Maxconn < 0:
 		return fmt.Errorf("MAXCONN: is negative, got %d", s.Maxconn)
+	}
+	if s.StatsPort == s.Port {
+		return fmt.Errorf("STATS_PORT: is the port of the API, got %d", s.StatsPort)
 	}
 	return s.Check()
 }

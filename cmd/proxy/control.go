@@ -85,7 +85,7 @@ func (c *controlCommand) exporter(loop *reconciler, log zerolog.Logger) (*export
 	}
 	return newExporter(loop.engine.master, exportSettings{
 		interval: c.StatsInterval, servers: c.StatsServers, figures: loop.figures,
-		origin: haproxystats.Origin{Host: host, Server: cmp.Or(c.Instance, host), Owner: loop.owner},
+		origin: haproxystats.Origin{Host: host, Server: cmp.Or(c.StatsInstance, host), Owner: loop.owner},
 		influx: c.Config(),
 		dir:    c.spoolDir(), limit: c.SpoolLimit,
 	}, log), nil

@@ -129,7 +129,7 @@ func (d *declarations) current() wish {
 // declaredService says a declaration in the words of routing. Declaring a service is asking for its route; without a
 // host it is reached by its own name, as Docker Flow Proxy does.
 func declaredService(name string, given labels) routing.Service {
-	s := routing.Service{Name: name, Labels: labels{}, Replicas: 1}
+	s := routing.Service{Name: name, Labels: labels{}, Replicas: 1, Declared: true}
 	maps.Copy(s.Labels, given)
 	s.Labels[notifyLabel] = "true"
 	if outbound := label.Prefix + "outboundHostname"; s.Labels[outbound] == "" {

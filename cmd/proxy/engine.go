@@ -146,6 +146,15 @@ func (e *engine) save(want routing.Config) error {
 	return err
 }
 
+// check asks HAProxy whether it would take a configuration.
+func (e *engine) check(ctx context.Context, c routing.Config) error {
+	g, err := e.store.Write(c.Files())
+	if err != nil {
+		return err
+	}
+	return errors.Join(g.Check(ctx), g.Discard())
+}
+
 // reload puts a configuration in place that HAProxy has checked, and confirms that the new worker runs it. When
 // anything fails the old files are put back, and the old worker goes on serving.
 func (e *engine) reload(ctx context.Context, want routing.Config) error {

@@ -25,7 +25,7 @@ func (c *explainCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	services, err := c.services(ctx, c.Network)
+	services, err := c.services(ctx, c.options(""))
 	if err != nil {
 		return err
 	}
@@ -39,8 +39,11 @@ func explain(w io.Writer, name string, services []routing.Service, options routi
 	if at < 0 {
 		return fmt.Errorf("no service %q carries labels of Sluice%s", name, nearest(name, services))
 	}
+	services[at].Declared = true // whoever asks wants to know why another proxy routes it
 	service := services[at]
+	options.Templates = readTemplates(services, options)
 	table, problems := routing.BuildTable(services, options)
+	notes := routing.Notes(services, options)
 	config, err := routing.Render(table, settings)
 	if err != nil {
 		return err
@@ -62,6 +65,11 @@ func explain(w io.Writer, name string, services []routing.Service, options routi
 		for _, p := range problems {
 			if p.Service == name && p.Label == key {
 				fmt.Fprintf(w, "    problem: %s\n", p.Reason)
+			}
+		}
+		for _, n := range notes {
+			if n.Service == name && n.Label == key {
+				fmt.Fprintf(w, "    note: %s\n", n.Reason)
 			}
 		}
 	}
@@ -88,9 +96,13 @@ func explain(w io.Writer, name string, services []routing.Service, options routi
 func linesByLabel(c routing.Config, service string) map[string][]string {
 	lines := map[string][]string{}
 	for line := range strings.Lines(c.Text) {
-		text, comment, _ := strings.Cut(line, " # "+service+" ")
-		if comment = strings.TrimSpace(comment); comment != "" {
-			lines[comment] = append(lines[comment], "haproxy.cfg: "+strings.TrimSpace(text))
+		mark := " # " + service + " "
+		at := strings.LastIndex(line, mark) // a raw line may have comments of its own
+		if at < 0 {
+			continue
+		}
+		for key := range strings.FieldsSeq(line[at+len(mark):]) {
+			lines[key] = append(lines[key], "haproxy.cfg: "+strings.TrimSpace(line[:at]))
 		}
 	}
 	for _, file := range slices.Sorted(maps.Keys(c.Maps)) {

@@ -57,6 +57,9 @@ userlist u
     user admin insecure-password geheim
     user joe password "$6$geheim$x"
     stats auth none:geheim
+    user ann insecure-password 'a'"'"'geheim' # kept
+    stats auth 'x:"it"'"'"'s geheim'
+    user ben insecure-password "a \" geheim"
     http-request set-header Authorization "Basic geheim" if x
     http-request add-header authorization Basic\ geheim
     http-request del-header Authorization if kept`)

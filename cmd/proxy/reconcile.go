@@ -51,6 +51,7 @@ type reconciler struct {
 
 	refused    map[string]quarantined // by backend name
 	reported   map[string]bool        // problems that the log has
+	noted      map[string]bool        // notes that the log has
 	change     pendingChange
 	lastReload time.Time
 	reloaded   uint64         // the version of the declarations whose wish for a reload was met
@@ -165,8 +166,10 @@ func (r *reconciler) step(ctx context.Context) (pause time.Duration, err error) 
 	}
 	wish := r.declared.current()
 	services, standing := join(swarm.services, wish.services)
-	r.resolver.fill(ctx, now, services)
-	table, problems := routing.BuildTable(services, r.options)
+	r.resolver.fill(ctx, now, services, r.options.Separator)
+	options := r.options
+	options.Templates = readTemplates(services, options)
+	table, problems := routing.BuildTable(services, options)
 	table, problems = r.withoutRefused(table, slices.Concat(problems, standing, r.standing))
 	problems = withoutSecrets(problems)
 	closed := r.gate.closed(ctx, table, serving(running))
@@ -183,6 +186,7 @@ func (r *reconciler) step(ctx context.Context) (pause time.Duration, err error) 
 		return 0, err
 	}
 	r.report(problems)
+	r.note(routing.Notes(services, options))
 	r.metrics.observe(table, problems)
 	// An empty view before the first reload would let /readyz say "ready" for routes that nobody serves yet.
 	applied := plan.Reload == "" || r.change.shape == ""
@@ -232,7 +236,7 @@ func (r *reconciler) reload(ctx context.Context, now time.Time, reason string, w
 	began := time.Now()
 	err := r.engine.reload(ctx, want)
 	if refused := (*haproxy.RefusedError)(nil); errors.As(err, &refused) {
-		return r.quarantine(want, table, refused)
+		return r.quarantine(ctx, want, table, refused)
 	}
 	r.change, r.lastReload = pendingChange{}, now
 	if err != nil {
@@ -270,13 +274,16 @@ func (r *reconciler) save(want routing.Config) error {
 }
 
 // quarantine remembers which backend HAProxy refused; the next step leaves it out and routes everything else.
-func (r *reconciler) quarantine(want routing.Config, table routing.Table, refused *haproxy.RefusedError) error {
+func (r *reconciler) quarantine(ctx context.Context, want routing.Config, table routing.Table, refused *haproxy.RefusedError) error {
 	// HAProxy quotes what it does not take, which may be a password, and at any length.
 	refused = &haproxy.RefusedError{Output: brief(withoutPasswords(refused.Output), 4000)}
 	name, reason, found := routing.Blame(want, refused.Output)
+	if !found {
+		name, reason = r.suspect(ctx, table)
+	}
 	reason = brief(reason, 500)
 	for _, b := range table.Backends {
-		if found && b.Name == name {
+		if b.Name == name {
 			r.refused[name] = quarantined{table.Fingerprint(b), reason}
 			r.lister.forget()
 			return fmt.Errorf("check the configuration: backend %s of service %s: %s", name, b.Service, reason)

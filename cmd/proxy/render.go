@@ -25,7 +25,7 @@ type source struct {
 	DockerHost string `env:"DOCKER_HOST" placeholder:"ADDRESS" help:"API of a swarm manager; by default the local socket."`
 }
 
-func (s source) services(ctx context.Context, network string) ([]routing.Service, error) {
+func (s source) services(ctx context.Context, options routing.Options) ([]routing.Service, error) {
 	if s.File == "" {
 		client, err := swarm.Open(s.DockerHost)
 		if err != nil {
@@ -45,12 +45,12 @@ func (s source) services(ctx context.Context, network string) ([]routing.Service
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.File, err)
 	}
-	return planned(list, s.Stack, network), nil
+	return planned(list, s.Stack, options), nil
 }
 
 // planned gives the services of a file the tasks that they would have. Their addresses are from 192.0.2.0/24, which
 // RFC 5737 keeps for documentation; they stand on the network that the routing asks for.
-func planned(list []stackfile.Service, stack, network string) []routing.Service {
+func planned(list []stackfile.Service, stack string, options routing.Options) []routing.Service {
 	var services []routing.Service
 	address := netip.MustParseAddr("192.0.2.1")
 	for _, f := range list {
@@ -62,9 +62,9 @@ func planned(list []stackfile.Service, stack, network string) []routing.Service 
 			s.Replicas = 1
 		}
 		if len(s.Networks) == 0 {
-			s.Networks = []string{network}
+			s.Networks = []string{options.Network}
 		}
-		for _, host := range routing.OutboundHosts([]routing.Service{s}) {
+		for _, host := range routing.OutboundHosts([]routing.Service{s}, options.Separator) {
 			if s.Outbound == nil {
 				s.Outbound = map[string][]netip.Addr{}
 			}
@@ -100,7 +100,8 @@ func (c *renderCommand) render(ctx context.Context, stdout, stderr io.Writer) er
 	if err != nil {
 		return err
 	}
-	services, err := c.services(ctx, c.Network)
+	options := c.options("")
+	services, err := c.services(ctx, options)
 	if err != nil {
 		return err
 	}
@@ -109,7 +110,8 @@ func (c *renderCommand) render(ctx context.Context, stdout, stderr io.Writer) er
 		return err
 	}
 	settings.DefaultPath = "origin " + dir
-	table, problems := routing.BuildTable(services, c.options(""))
+	options.Templates = readTemplates(services, options)
+	table, problems := routing.BuildTable(services, options)
 	config, err := routing.Render(table, settings)
 	if err != nil {
 		return err
@@ -127,6 +129,9 @@ func (c *renderCommand) render(ctx context.Context, stdout, stderr io.Writer) er
 		}
 	}
 	if _, err := stdout.Write(out.Bytes()); err != nil {
+		return err
+	}
+	if err := remark(stderr, routing.Notes(services, options)); err != nil {
 		return err
 	}
 	return complain(stderr, problems)

@@ -38,9 +38,9 @@ func newResolver() *resolver {
 	}}
 }
 
-// fill hands each service the addresses of the hosts that its labels name.
-func (r *resolver) fill(ctx context.Context, now time.Time, services []routing.Service) {
-	names := routing.OutboundHosts(services)
+// fill hands each service the addresses of the hosts that its labels name, as lists with that separator.
+func (r *resolver) fill(ctx context.Context, now time.Time, services []routing.Service, separator string) {
+	names := routing.OutboundHosts(services, separator)
 	if len(names) == 0 {
 		return
 	}

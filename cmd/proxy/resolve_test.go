@@ -34,7 +34,7 @@ func TestNamesAreResolvedBesideTheSteps(t *testing.T) {
 			{Name: "c", Labels: labels{"com.df.outboundHostname": "192.0.2.7"}},
 		}
 		look := func() map[string][]netip.Addr {
-			r.fill(t.Context(), time.Now(), services)
+			r.fill(t.Context(), time.Now(), services, ",")
 			return services[0].Outbound
 		}
 		check := func(when string, want map[string][]netip.Addr) {

@@ -29,7 +29,7 @@ func withoutSecrets(problems []label.Problem) []label.Problem {
 }
 
 // secretDirectives are the places of haproxy.cfg where passwords stand.
-var secretDirectives = regexp.MustCompile(`(?im)(\b(?:insecure-password|password|stats\s+auth|(?:add|set)-header\s+["']?authorization["']?)\s+)("[^"\n]*"|'[^'\n]*'|(?:\\.|\S)+)`)
+var secretDirectives = regexp.MustCompile(`(?im)(\b(?:insecure-password|password|stats\s+auth|(?:add|set)-header\s+["']?authorization["']?)\s+)((?:"(?:\\.|[^"\\\n])*"|'[^'\n]*'|\\.|[^\s"'\\])+)`)
 
 // withoutPasswords hides the passwords of a configuration.
 func withoutPasswords(config string) string {

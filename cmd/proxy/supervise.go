@@ -27,7 +27,7 @@ func (c *runCommand) Run(ctx context.Context) error {
 		return err
 	}
 	log := c.Logger()
-	warnObsolete(os.Environ(), log)
+	warnObsolete(os.Environ(), c.ConnectionMode, log)
 	// A start must not wait for the swarm: HAProxy begins with the last good configuration, or with an empty one.
 	store, err := startingConfig(ctx, c.controlSettings, log)
 	if err != nil {
@@ -47,35 +47,25 @@ func (c *runCommand) Run(ctx context.Context) error {
 	return s.run(ctx, c.DrainTimeout)
 }
 
-// startingConfig puts an empty configuration in place when there is none that HAProxy takes.
+// startingConfig puts an empty configuration in place when there is none that HAProxy takes. Settings that HAProxy refuses
+// stop the start: no configuration with them would ever be in force.
 func startingConfig(ctx context.Context, c controlSettings, log zerolog.Logger) (*haproxy.Store, error) {
 	store, err := haproxy.OpenStore(c.configDir(), c.HAProxy)
 	if err != nil {
 		return nil, err
 	}
+	empty, err := c.checkSettings(ctx, store)
+	if err != nil {
+		return nil, err
+	}
 	reason := store.Check(ctx)
 	if reason == nil {
-		return store, nil
+		return store, empty.Discard()
 	}
 	if refused := (*haproxy.RefusedError)(nil); !errors.As(reason, &refused) {
 		return nil, reason
 	}
-	settings, err := c.settings(c.Dir)
-	if err != nil {
-		return nil, err
-	}
-	empty, err := routing.Render(routing.Table{}, settings)
-	if err != nil {
-		return nil, err
-	}
-	generation, err := store.Write(empty.Files())
-	if err != nil {
-		return nil, err
-	}
-	if err := generation.Check(ctx); err != nil {
-		return nil, fmt.Errorf("start with an empty configuration: %w", err)
-	}
-	if _, err := generation.Activate(); err != nil {
+	if _, err := empty.Activate(); err != nil {
 		return nil, err
 	}
 	log.Info().Msg("start without routes until the swarm is read")

@@ -66,8 +66,8 @@ func (g Group) Raw(name string) string {
 // Bad lists the labels of this group whose values could not be read, as the user wrote their keys.
 func (g Group) Bad() []string {
 	var keys []string
-	for _, spec := range g.values.table.Specs {
-		if e, ok := g.find(spec.Name); ok && e.bad {
+	for i := range g.values.table.Specs {
+		if e, ok := g.find(g.values.table.Specs[i].Name); ok && e.bad {
 			keys = append(keys, e.key)
 		}
 	}
@@ -108,5 +108,8 @@ func (g Group) Float(name string) float64 { return get[float64](g, name) }
 // Duration reads a Duration label.
 func (g Group) Duration(name string) time.Duration { return get[time.Duration](g, name) }
 
-// List reads a List label; nil when it is absent or empty.
+// Clauses reads a Clauses label; its text is "" when it is absent.
+func (g Group) Clauses(name string) ClauseList { return get[ClauseList](g, name) }
+
+// List reads a List or Lines label; nil when it is absent or empty.
 func (g Group) List(name string) []string { return get[[]string](g, name) }

@@ -1,6 +1,7 @@
 package label
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -43,13 +44,16 @@ func (t Table) Read(service string, labels map[string]string) (Values, []Problem
 			continue
 		}
 		spec, _ := t.Lookup(name)
+		if spec.Obsolete != "" {
+			continue
+		}
 		if index > 0 && !spec.Indexed {
 			v.unknown = true
 			report(key, fmt.Sprintf("%s takes no index", t.Prefix+name))
 			continue
 		}
 		e := entry{key: key, raw: labels[key]}
-		value, err := spec.Parse(labels[key])
+		value, err := spec.parse(labels[key], cmp.Or(t.Separator, ","))
 		if e.value = value; err != nil {
 			e.bad = true
 			report(key, err.Error())
@@ -65,8 +69,8 @@ func (t Table) Read(service string, labels map[string]string) (Values, []Problem
 // resolve splits a label's key into the name and index of the table. An empty name means the key is not the
 // table's business; known is false when it is but no such label exists.
 func (t Table) resolve(key string, labels map[string]string) (name string, index int, known bool) {
-	for _, s := range t.Specs {
-		if slices.Contains(s.Aliases, key) {
+	for i := range t.Specs {
+		if s := &t.Specs[i]; len(s.Aliases) > 0 && slices.Contains(s.Aliases, key) {
 			if _, both := labels[t.Prefix+s.Name]; both {
 				return "", 0, false // the label itself is there and wins over its alias
 			}
@@ -89,17 +93,20 @@ func (t Table) resolve(key string, labels map[string]string) (name string, index
 	return rest, 0, false
 }
 
-// Parse reads one value as the label's kind asks and then by its Check. The error reads after the label's name.
-func (s Spec) Parse(raw string) (any, error) {
-	value, err := s.parseKind(strings.TrimSpace(raw))
+// Parse reads one value, with commas in lists, as the label's kind asks and then by its Check. The error reads after the
+// label's name.
+func (s Spec) Parse(raw string) (any, error) { return s.parse(raw, ",") }
+
+func (s Spec) parse(raw, separator string) (any, error) {
+	value, err := s.parseKind(strings.TrimSpace(raw), separator)
 	if err != nil || s.Check == nil {
 		return value, err
 	}
 	return value, s.Check(value)
 }
 
-func (s Spec) parseKind(raw string) (any, error) {
-	if i := strings.IndexFunc(raw, isControl); i >= 0 && s.Kind != Text {
+func (s Spec) parseKind(raw, separator string) (any, error) {
+	if i := strings.IndexFunc(raw, isControl); i >= 0 && s.Kind != Text && s.Kind != Clauses && s.Kind != Lines {
 		return nil, fmt.Errorf("has a control character at byte %d", i)
 	}
 	switch s.Kind {
@@ -132,7 +139,9 @@ func (s Spec) parseKind(raw string) (any, error) {
 	case Duration:
 		return parseDuration(raw)
 	case List:
-		return splitList(raw), nil
+		return splitList(raw, separator), nil
+	case Lines:
+		return splitLines(raw)
 	case Enum:
 		if slices.Contains(s.Values, raw) {
 			return raw, nil
@@ -140,9 +149,16 @@ func (s Spec) parseKind(raw string) (any, error) {
 		return "", fmt.Errorf("is not one of %s%s", strings.Join(s.Values, ", "), DidYouMean(raw, s.Values))
 	}
 	if i := strings.IndexFunc(raw, isControl); i >= 0 {
-		return "", fmt.Errorf("has a control character at byte %d", i)
+		return s.text("", separator), fmt.Errorf("has a control character at byte %d", i)
 	}
-	return raw, nil
+	return s.text(raw, separator), nil
+}
+
+func (s Spec) text(raw, separator string) any {
+	if s.Kind == Clauses {
+		return ClauseList{raw, separator}
+	}
+	return raw
 }
 
 // parseDuration reads a Go duration that is not negative. A bare number is refused because the labels of Docker Flow
@@ -158,14 +174,30 @@ func parseDuration(raw string) (time.Duration, error) {
 	return d, nil
 }
 
-func splitList(raw string) []string {
+func splitList(raw, separator string) []string {
 	var items []string
-	for item := range strings.SplitSeq(raw, ",") {
+	for item := range strings.SplitSeq(raw, separator) {
 		if item = strings.TrimSpace(item); item != "" {
 			items = append(items, item)
 		}
 	}
 	return items
+}
+
+var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n", `\n`, "\n", "\t", " ")
+
+// splitLines reads what stack files can hold: blocks of several lines, or lines with \n between them.
+func splitLines(raw string) ([]string, error) {
+	var lines []string
+	for line := range strings.SplitSeq(lineBreaks.Replace(raw), "\n") {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+		if strings.ContainsFunc(line, isControl) {
+			return nil, fmt.Errorf("has a control character in line %d", len(lines))
+		}
+	}
+	return lines, nil
 }
 
 func isControl(r rune) bool { return r < 0x20 || r == 0x7f }

@@ -28,13 +28,18 @@ const (
 	Port                 // int, 1 to 65535
 	Float                // float64, finite
 	Duration             // time.Duration in Go's form: 15s, 1m30s; a bare number is refused
-	List                 // []string, separated by commas, blanks around items dropped
+	List                 // []string, separated by commas (or Table.Separator), blanks around items dropped
 	Enum                 // string, one of Spec.Values
+	Clauses              // ClauseList: items that only their reader can part, for they may quote the separator
+	Lines                // []string, separated by line breaks or the two characters \n, blanks around them dropped
 )
+
+// ClauseList is the value of a Clauses label: its text, and what separates its items.
+type ClauseList struct{ Text, Separator string }
 
 // String names the kind as the documentation does.
 func (k Kind) String() string {
-	return [...]string{"text", "bool", "integer", "port", "number", "duration", "list", "choice"}[k]
+	return [...]string{"text", "bool", "integer", "port", "number", "duration", "list", "choice", "list", "lines"}[k]
 }
 
 // Spec describes one label. The zero value of an optional field means "none".
@@ -45,8 +50,12 @@ type Spec struct {
 	Default string   // as it would be written; "" is the zero value of the kind
 	Values  []string // Enum: what is allowed
 	Aliases []string // full label names read as this one when it is absent: com.df.scaleMin
-	Doc     string   // one line of Markdown
-	Example string   // a value as a user would write it
+	// Obsolete says why a label does nothing any more. It is accepted with any value and index, and noted.
+	Obsolete string
+	// ObsoleteValues are values of an Enum that stand for another one now, and how to say so.
+	ObsoleteValues map[string]string
+	Doc            string // one line of Markdown
+	Example        string // a value as a user would write it
 	// Check refuses a value that has the right kind but no meaning. It gets the parsed value of the kind's Go type
 	// and answers a reason that reads after the label's name. Nil accepts everything.
 	Check func(value any) error
@@ -58,13 +67,15 @@ type Table struct {
 	Specs  []Spec // in the order of the documentation
 	// Foreign says which keys below Prefix belong to somebody else and are passed over. Nil: none.
 	Foreign func(name string) bool
+	// Separator stands between the items of lists; "" is a comma. Defaults and examples always have commas.
+	Separator string
 }
 
 // Lookup finds the description of a label by its name without prefix and index.
 func (t Table) Lookup(name string) (Spec, bool) {
-	for _, s := range t.Specs {
-		if s.Name == name {
-			return s, true
+	for i := range t.Specs { // a Spec is large, and this is asked often
+		if t.Specs[i].Name == name {
+			return t.Specs[i], true
 		}
 	}
 	return Spec{}, false
