@@ -21,6 +21,7 @@ type api struct {
 	declared *declarations
 	again    func() // makes the reconciler look again
 	guard    guard
+	siblings *siblings // nil where changes are not passed on
 }
 
 func (a api) handler() http.Handler {
@@ -33,6 +34,7 @@ func (a api) handler() http.Handler {
 	mux.Handle("GET /metrics", metrics)
 	mux.Handle("GET "+dfpPath+"metrics", metrics)
 	a.handleDFP(mux)
+	a.siblings.handle(mux, a.guard)
 	return mux
 }
 

@@ -59,9 +59,10 @@ func (a api) reconfigure(w http.ResponseWriter, r *http.Request) {
 		err = checkParameters(parameters)
 	}
 	name := parameters["serviceName"]
+	spread, err := distribution(parameters, err)
 	var now *view
 	if err == nil {
-		now, err = a.change(r.Context(), func() (uint64, error) { return a.declared.set(name, labelsOf(parameters)) })
+		now, err = a.change(r.Context(), func() (uint64, error) { return a.declared.put(name, labelsOf(parameters), spread == here) })
 	}
 	if err != nil {
 		answerDFP(w, name, "", err)
@@ -72,7 +73,8 @@ func (a api) reconfigure(w http.ResponseWriter, r *http.Request) {
 		answerDFP(w, name, "", refusal{http.StatusBadRequest, "not routed: " + cmp.Or(reasons, "it was removed meanwhile")})
 		return
 	}
-	answerDFP(w, name, reasons, nil)
+	note, err := a.passOn(r.Context(), servicesKind, name, spread)
+	answerDFP(w, name, joined(reasons, note), err)
 }
 
 // remove is content when there was no such service.
@@ -82,10 +84,15 @@ func (a api) remove(w http.ResponseWriter, r *http.Request) {
 	if err == nil && name == "" {
 		err = refusal{http.StatusBadRequest, "serviceName is missing"}
 	}
+	spread, err := distribution(parameters, err)
 	if err == nil {
-		_, err = a.change(r.Context(), func() (uint64, error) { return a.declared.remove(name) })
+		_, err = a.change(r.Context(), func() (uint64, error) { return a.declared.put(name, nil, spread == here) })
 	}
-	answerDFP(w, name, "", err)
+	note := ""
+	if err == nil {
+		note, err = a.passOn(r.Context(), servicesKind, name, spread)
+	}
+	answerDFP(w, name, note, err)
 }
 
 func (a api) reload(w http.ResponseWriter, r *http.Request) {
@@ -128,12 +135,24 @@ func (a api) config(w http.ResponseWriter, r *http.Request) {
 	daemon.Answer(w, http.StatusOK, services)
 }
 
-// change keeps a wish, pokes the reconciler and waits until it shows that the wish, or a later one, is in force.
+// change keeps a wish, pokes the reconciler and waits until it shows that the wish, or a later one, is in force. The
+// siblings hear of it at the same time.
 func (a api) change(ctx context.Context, keep func() (version uint64, err error)) (*view, error) {
 	version, err := keep()
 	if err != nil {
 		return nil, err
 	}
+	a.siblings.changed()
+	return a.await(ctx, version)
+}
+
+// inForce waits until all that is declared now is in force.
+func (a api) inForce(ctx context.Context) error {
+	_, err := a.await(ctx, a.declared.current().version)
+	return err
+}
+
+func (a api) await(ctx context.Context, version uint64) (*view, error) {
 	ctx, cancel := context.WithTimeout(ctx, applyTimeout)
 	defer cancel()
 	a.again()
@@ -144,10 +163,14 @@ func (a api) change(ctx context.Context, keep func() (version uint64, err error)
 		if v.Declared >= version {
 			return v, nil
 		}
+		notYet := refusal{http.StatusServiceUnavailable, "kept, but not in force yet: " + cmp.Or(v.Failure, "HAProxy is still being changed")}
+		if v.Unread {
+			return nil, notYet // nobody knows when the swarm can be read
+		}
 		select {
 		case <-poll.C:
 		case <-ctx.Done():
-			return nil, refusal{http.StatusServiceUnavailable, "kept, but not in force yet: " + cmp.Or(v.Failure, "HAProxy is still being changed")}
+			return nil, notYet
 		}
 	}
 }

@@ -18,7 +18,7 @@ import (
 
 func open(t *testing.T, file string, fixed map[string]labels) *declarations {
 	t.Helper()
-	d, err := openDeclarations(file, fixed, zerolog.Nop())
+	d, err := openDeclarations(file, fixed, "test", zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestABrokenFileIsSetAside(t *testing.T) {
 			t.Fatal(err)
 		}
 		var log strings.Builder
-		d, err := openDeclarations(file, nil, zerolog.New(&log))
+		d, err := openDeclarations(file, nil, "test", zerolog.New(&log))
 		if err != nil || len(names(d)) != 0 || strings.Count(log.String(), "\n") != 1 {
 			t.Errorf("%q: %v, services %v, log %s", content, err, names(d), &log)
 		}
