@@ -32,11 +32,12 @@ type dfpAnswer struct {
 
 func (a api) handleDFP(mux *http.ServeMux) {
 	for name, handler := range map[string]http.HandlerFunc{"reconfigure": a.reconfigure, "remove": a.remove, "reload": a.reload} {
-		for _, method := range []string{http.MethodGet, http.MethodPost} {
+		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut} {
 			mux.HandleFunc(method+" "+dfpPath+name, a.guard.changing(handler))
 		}
 	}
 	mux.HandleFunc("GET "+dfpPath+"config", a.config)
+	mux.HandleFunc("GET "+dfpPath+"metrics", a.statistics)
 	mux.HandleFunc("GET "+dfpPath+"ping", func(w http.ResponseWriter, _ *http.Request) {
 		daemon.Answer(w, http.StatusOK, dfpAnswer{Status: "OK"})
 	})
@@ -64,17 +65,20 @@ func (a api) reconfigure(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		now, err = a.change(r.Context(), func() (uint64, error) { return a.declared.put(name, labelsOf(parameters), spread == here) })
 	}
+	answer := func(message string, err error) {
+		answerWith(w, dfpService(name, 1, labelsOf(parameters)), name, message, err)
+	}
 	if err != nil {
-		answerDFP(w, name, "", err)
+		answer("", err)
 		return
 	}
 	reasons := about(name, now.Problems)
 	if !slices.ContainsFunc(now.Table.Backends, func(b routing.Backend) bool { return b.Service == name }) {
-		answerDFP(w, name, "", refusal{http.StatusBadRequest, "not routed: " + cmp.Or(reasons, "it was removed meanwhile")})
+		answer("", refusal{http.StatusBadRequest, "not routed: " + cmp.Or(reasons, "it was removed meanwhile")})
 		return
 	}
 	note, err := a.passOn(r.Context(), servicesKind, name, spread)
-	answerDFP(w, name, joined(reasons, note), err)
+	answer(joined(reasons, note), err)
 }
 
 // remove is content when there was no such service.
@@ -112,27 +116,27 @@ func (a api) initReload(w http.ResponseWriter, _ *http.Request) {
 // config answers haproxy.cfg, or all services and their parameters; passwords and keys in neither.
 func (a api) config(w http.ResponseWriter, r *http.Request) {
 	v := a.view()
-	if r.URL.Query().Get("type") != "json" {
+	if !strings.EqualFold(r.URL.Query().Get("type"), "json") {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = io.WriteString(w, withoutPasswords(v.Config)) // a client that went away is its own affair
 		return
 	}
-	services := map[string]map[string]string{}
+	services := map[string]map[string]any{}
 	for _, s := range v.Services {
-		parameters := map[string]string{"serviceName": s.Name}
-		for key, value := range s.Labels {
-			name, ours := strings.CutPrefix(key, label.Prefix)
-			if !ours || routing.Labels.Foreign(name) {
-				continue
-			}
-			if isSecret(key, value) {
-				value = hidden
-			}
-			parameters[name] = value
-		}
-		services[s.Name] = parameters
+		services[s.Name] = dfpService(s.Name, s.Replicas, s.Labels)
 	}
 	daemon.Answer(w, http.StatusOK, services)
+}
+
+// statistics answers HAProxy's own, as CSV, as Docker Flow Proxy does here. Prometheus reads /metrics.
+func (a api) statistics(w http.ResponseWriter, r *http.Request) {
+	csv, err := a.showStat(r.Context())
+	if err != nil {
+		answerDFP(w, "", "", err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write(csv) // a client that went away is its own affair
 }
 
 // change keeps a wish, pokes the reconciler and waits until it shows that the wish, or a later one, is in force. The
@@ -176,15 +180,20 @@ func (a api) await(ctx context.Context, version uint64) (*view, error) {
 }
 
 func answerDFP(w http.ResponseWriter, service, message string, err error) {
-	if err == nil {
-		daemon.Answer(w, http.StatusOK, dfpAnswer{Status: "OK", Message: message, ServiceName: service})
-		return
+	answerWith(w, map[string]any{}, service, message, err)
+}
+
+// answerWith adds Docker Flow Proxy's three fields to what else an answer has.
+func answerWith(w http.ResponseWriter, body map[string]any, service, message string, err error) {
+	code, status := http.StatusOK, "OK"
+	if err != nil {
+		code, status, message = http.StatusInternalServerError, "NOK", err.Error()
 	}
-	code := http.StatusInternalServerError
 	if r := (refusal{}); errors.As(err, &r) {
 		code = r.code
 	}
-	daemon.Answer(w, code, dfpAnswer{Status: "NOK", Message: err.Error(), ServiceName: service})
+	body["Status"], body["Message"], body["ServiceName"] = status, message, service
+	daemon.Answer(w, code, body)
 }
 
 // about says in one line what could not be used of a service.

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -71,7 +72,7 @@ func (c *controlCommand) Run(ctx context.Context) error {
 	go hints(ctx, events, again)
 	group.Go(func() error { loop.run(ctx, again); return nil })
 	group.Go(func() error { export.run(ctx); return nil })
-	answers := api{view: loop.view.Load, recent: export.recent, gather: registry,
+	answers := api{view: loop.view.Load, recent: export.recent, gather: registry, showStat: showStat(loop.engine.master),
 		declared: declared, guard: guard{token: c.APIToken}, again: func() { poke(again) }}
 	if answers.siblings = c.siblings(instance, answers, log); answers.siblings != nil {
 		group.Go(func() error { answers.siblings.run(ctx); return nil })
@@ -112,6 +113,21 @@ func (c *controlCommand) siblings(instance string, a api, log zerolog.Logger) *s
 	s.again, s.inForce = a.again, a.inForce
 	s.shelves[servicesKind] = a.declared
 	return s
+}
+
+// showStat asks the worker that takes connections.
+func showStat(master *haproxy.Master) func(context.Context) ([]byte, error) {
+	return func(ctx context.Context) ([]byte, error) {
+		p, err := master.Processes(ctx)
+		if err != nil {
+			return nil, err
+		}
+		worker, ok := p.Current()
+		if !ok {
+			return nil, errors.New("HAProxy has no worker that takes connections")
+		}
+		return master.Ask(ctx, worker.PID, "show stat")
+	}
 }
 
 // openSwarm answers who reads the swarm, and its events; without a swarm there is nothing to read.
