@@ -35,7 +35,7 @@ func TestRoutingCases(t *testing.T) {
 	s := newSite(t)
 	services := map[string]string{} // by name, all started side by side
 	for _, name := range []string{"c106", "c107", "c108", "c117", "c118", "c119"} {
-		services[name] = s.start(name, "c119" == name)
+		services[name] = s.start(name, name == "c119")
 	}
 	if _, known := routing.Labels.Lookup("shortName"); known {
 		services["c116"] = s.start("c116", false, "shortName=true")

@@ -128,9 +128,6 @@ func (p place) spoolDir() string  { return filepath.Join(p.Dir, "spool") }
 // declaredFile keeps the services that the API gave.
 func (p place) declaredFile() string { return filepath.Join(p.Dir, "services.json") }
 
-// certificateStampsFile keeps when certificates were put; see sibling_blobs.go.
-func (p place) certificateStampsFile() string { return filepath.Join(p.Dir, "certificates.json") }
-
 // controlSettings are everything that the controller needs. They are read once, here.
 type controlSettings struct {
 	routeSettings

@@ -60,7 +60,6 @@ func (s *siblings) exchange(ctx context.Context, p *peer) (more bool, err error)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
-		p.known = nil // it may come back without what it had
 		return false, err
 	}
 	p.learn(answer.Instance, answer.Versions)

@@ -36,6 +36,7 @@ type member struct {
 	addr     netip.Addr
 	port     int
 	file     string
+	token    string // that it sends
 	declared *declarations
 	siblings *siblings
 	cut      atomic.Bool // nothing comes in or goes out; whoever asks waits
@@ -58,7 +59,7 @@ func newFleet(t *testing.T, n int) *fleet {
 	first.Close()
 	for i := range n {
 		addr := netip.AddrFrom4([4]byte{127, 0, 0, byte(2 + i)})
-		f.members = append(f.members, &member{t: t, addr: addr, port: f.port, file: filepath.Join(t.TempDir(), "services.json")})
+		f.members = append(f.members, &member{t: t, addr: addr, port: f.port, token: fleetToken, file: filepath.Join(t.TempDir(), "services.json")})
 	}
 	for _, m := range f.members {
 		m.start(f.addresses)
@@ -90,6 +91,7 @@ func (m *member) start(lookup func(context.Context, string) ([]netip.Addr, error
 	var c controlSettings
 	c.APIToken, c.Port, c.ServiceName = fleetToken, m.port, "proxy"
 	s := newSiblings(c, instance, zerolog.Nop())
+	s.token = m.token
 	s.pace = siblingPace{first: 5 * time.Millisecond, longest: 50 * time.Millisecond, resync: time.Minute, lookup: 20 * time.Millisecond,
 		timeout: 200 * time.Millisecond, await: 2 * time.Second, known: 20 * time.Millisecond}
 	s.lookup, s.shelves[servicesKind] = lookup, declared

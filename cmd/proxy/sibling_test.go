@@ -183,8 +183,9 @@ func TestAnAnswerTellsNoSecret(t *testing.T) {
 func TestASiblingThatRedirectsOrRefusesIsNotBelieved(t *testing.T) {
 	f := newFleet(t, 3)
 	f.members[1].moved.Store(true)
-	f.members[2].siblings.token = "another"
-	f.members[0].siblings.token = "another"
+	f.members[0].stop()
+	f.members[0].token = "another"
+	f.members[0].start(f.addresses)
 	code, answer := f.members[0].declare("shop", "/shop")
 	for _, want := range []string{"127.0.0.3 (it answers 307", "127.0.0.4 (it answers 401 the token is missing or wrong)"} {
 		if code != http.StatusInternalServerError || !strings.Contains(answer.Message, want) {
