@@ -110,8 +110,16 @@ func TestLifeCycle(t *testing.T) {
 		if text := p.text(t, "config", nil); !strings.Contains(text, "frontend services\n") || !strings.Contains(text, "backend other-be") {
 			t.Errorf("config:\n%s", text)
 		}
-		var services map[string]map[string]string
-		if err := json.Unmarshal([]byte(p.text(t, "config", url.Values{"type": {"json"}})), &services); err != nil || services["other"]["servicePath"] != "/other" {
+		var services map[string]struct {
+			AclName     string
+			ServiceDest []struct {
+				ServicePath []string
+				Port        string
+			}
+			Labels map[string]string
+		}
+		err := json.Unmarshal([]byte(p.text(t, "config", url.Values{"type": {"JSON"}})), &services)
+		if s := services["other"]; err != nil || len(s.ServiceDest) != 1 || fmt.Sprint(s.ServiceDest[0].ServicePath) != "[/other]" || s.ServiceDest[0].Port == "" || s.AclName != "other" || s.Labels["servicePath"] != "/other" {
 			t.Errorf("config as JSON: %v %v", services, err)
 		}
 		for _, action := range []string{"ping", "reload", "successfulinitreload"} {
@@ -119,7 +127,7 @@ func TestLifeCycle(t *testing.T) {
 				t.Errorf("%s: %+v, %v", action, r, err)
 			}
 		}
-		if text := p.text(t, "metrics", nil); !strings.Contains(text, "sluice_proxy_reloads_total") {
+		if text := p.text(t, "metrics", nil); !strings.HasPrefix(text, "# pxname,svname,") || !strings.Contains(text, "\nother-be") {
 			t.Errorf("metrics:\n%s", text)
 		}
 	})

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,9 +19,11 @@ type api struct {
 	recent http.Handler // samples of the last minutes
 	gather prometheus.Gatherer
 
+	showStat func(context.Context) ([]byte, error) // HAProxy's statistics as CSV
 	declared *declarations
 	again    func() // makes the reconciler look again
 	guard    guard
+	siblings *siblings // nil where changes are not passed on
 }
 
 func (a api) handler() http.Handler {
@@ -29,10 +32,9 @@ func (a api) handler() http.Handler {
 	mux.HandleFunc("GET /readyz", a.ready)
 	mux.HandleFunc("GET /v1/routes", a.routes)
 	mux.Handle("GET /v1/stats", a.recent)
-	metrics := promhttp.HandlerFor(a.gather, promhttp.HandlerOpts{})
-	mux.Handle("GET /metrics", metrics)
-	mux.Handle("GET "+dfpPath+"metrics", metrics)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(a.gather, promhttp.HandlerOpts{}))
 	a.handleDFP(mux)
+	a.siblings.handle(mux, a.guard)
 	return mux
 }
 

@@ -32,11 +32,12 @@ type dfpAnswer struct {
 
 func (a api) handleDFP(mux *http.ServeMux) {
 	for name, handler := range map[string]http.HandlerFunc{"reconfigure": a.reconfigure, "remove": a.remove, "reload": a.reload} {
-		for _, method := range []string{http.MethodGet, http.MethodPost} {
+		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut} {
 			mux.HandleFunc(method+" "+dfpPath+name, a.guard.changing(handler))
 		}
 	}
 	mux.HandleFunc("GET "+dfpPath+"config", a.config)
+	mux.HandleFunc("GET "+dfpPath+"metrics", a.statistics)
 	mux.HandleFunc("GET "+dfpPath+"ping", func(w http.ResponseWriter, _ *http.Request) {
 		daemon.Answer(w, http.StatusOK, dfpAnswer{Status: "OK"})
 	})
@@ -59,20 +60,25 @@ func (a api) reconfigure(w http.ResponseWriter, r *http.Request) {
 		err = checkParameters(parameters)
 	}
 	name := parameters["serviceName"]
+	spread, err := distribution(parameters, err)
 	var now *view
 	if err == nil {
-		now, err = a.change(r.Context(), func() (uint64, error) { return a.declared.set(name, labelsOf(parameters)) })
+		now, err = a.change(r.Context(), func() (uint64, error) { return a.declared.put(name, labelsOf(parameters), spread == here) })
+	}
+	answer := func(message string, err error) {
+		answerWith(w, dfpService(name, 1, labelsOf(parameters)), name, message, err)
 	}
 	if err != nil {
-		answerDFP(w, name, "", err)
+		answer("", err)
 		return
 	}
 	reasons := about(name, now.Problems)
 	if !slices.ContainsFunc(now.Table.Backends, func(b routing.Backend) bool { return b.Service == name }) {
-		answerDFP(w, name, "", refusal{http.StatusBadRequest, "not routed: " + cmp.Or(reasons, "it was removed meanwhile")})
+		answer("", refusal{http.StatusBadRequest, "not routed: " + cmp.Or(reasons, "it was removed meanwhile")})
 		return
 	}
-	answerDFP(w, name, reasons, nil)
+	note, err := a.passOn(r.Context(), servicesKind, name, spread)
+	answer(joined(reasons, note), err)
 }
 
 // remove is content when there was no such service.
@@ -82,10 +88,15 @@ func (a api) remove(w http.ResponseWriter, r *http.Request) {
 	if err == nil && name == "" {
 		err = refusal{http.StatusBadRequest, "serviceName is missing"}
 	}
+	spread, err := distribution(parameters, err)
 	if err == nil {
-		_, err = a.change(r.Context(), func() (uint64, error) { return a.declared.remove(name) })
+		_, err = a.change(r.Context(), func() (uint64, error) { return a.declared.put(name, nil, spread == here) })
 	}
-	answerDFP(w, name, "", err)
+	note := ""
+	if err == nil {
+		note, err = a.passOn(r.Context(), servicesKind, name, spread)
+	}
+	answerDFP(w, name, note, err)
 }
 
 func (a api) reload(w http.ResponseWriter, r *http.Request) {
@@ -105,39 +116,51 @@ func (a api) initReload(w http.ResponseWriter, _ *http.Request) {
 // config answers haproxy.cfg, or all services and their parameters; passwords and keys in neither.
 func (a api) config(w http.ResponseWriter, r *http.Request) {
 	v := a.view()
-	if r.URL.Query().Get("type") != "json" {
+	if !strings.EqualFold(r.URL.Query().Get("type"), "json") {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = io.WriteString(w, withoutPasswords(v.Config)) // a client that went away is its own affair
 		return
 	}
-	services := map[string]map[string]string{}
+	services := map[string]map[string]any{}
 	for _, s := range v.Services {
 		name := routing.ShownName(s)
 		if _, taken := services[name]; taken {
 			name = s.Name // two stacks may have one short name
 		}
-		parameters := map[string]string{"serviceName": name}
-		for key, value := range s.Labels {
-			name, ours := strings.CutPrefix(key, label.Prefix)
-			if !ours || routing.Labels.Foreign(name) {
-				continue
-			}
-			if isSecret(key, value) {
-				value = hidden
-			}
-			parameters[name] = value
-		}
-		services[name] = parameters
+		services[name] = dfpService(name, s.Replicas, s.Labels)
 	}
 	daemon.Answer(w, http.StatusOK, services)
 }
 
-// change keeps a wish, pokes the reconciler and waits until it shows that the wish, or a later one, is in force.
+// statistics answers HAProxy's own, as CSV, as Docker Flow Proxy does here. Prometheus reads /metrics.
+func (a api) statistics(w http.ResponseWriter, r *http.Request) {
+	csv, err := a.showStat(r.Context())
+	if err != nil {
+		answerDFP(w, "", "", err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write(csv) // a client that went away is its own affair
+}
+
+// change keeps a wish, pokes the reconciler and waits until it shows that the wish, or a later one, is in force. The
+// siblings hear of it at the same time.
 func (a api) change(ctx context.Context, keep func() (version uint64, err error)) (*view, error) {
 	version, err := keep()
 	if err != nil {
 		return nil, err
 	}
+	a.siblings.changed()
+	return a.await(ctx, version)
+}
+
+// inForce waits until all that is declared now is in force.
+func (a api) inForce(ctx context.Context) error {
+	_, err := a.await(ctx, a.declared.current().version)
+	return err
+}
+
+func (a api) await(ctx context.Context, version uint64) (*view, error) {
 	ctx, cancel := context.WithTimeout(ctx, applyTimeout)
 	defer cancel()
 	a.again()
@@ -148,24 +171,33 @@ func (a api) change(ctx context.Context, keep func() (version uint64, err error)
 		if v.Declared >= version {
 			return v, nil
 		}
+		notYet := refusal{http.StatusServiceUnavailable, "kept, but not in force yet: " + cmp.Or(v.Failure, "HAProxy is still being changed")}
+		if v.Unread {
+			return nil, notYet // nobody knows when the swarm can be read
+		}
 		select {
 		case <-poll.C:
 		case <-ctx.Done():
-			return nil, refusal{http.StatusServiceUnavailable, "kept, but not in force yet: " + cmp.Or(v.Failure, "HAProxy is still being changed")}
+			return nil, notYet
 		}
 	}
 }
 
 func answerDFP(w http.ResponseWriter, service, message string, err error) {
-	if err == nil {
-		daemon.Answer(w, http.StatusOK, dfpAnswer{Status: "OK", Message: message, ServiceName: service})
-		return
+	answerWith(w, map[string]any{}, service, message, err)
+}
+
+// answerWith adds Docker Flow Proxy's three fields to what else an answer has.
+func answerWith(w http.ResponseWriter, body map[string]any, service, message string, err error) {
+	code, status := http.StatusOK, "OK"
+	if err != nil {
+		code, status, message = http.StatusInternalServerError, "NOK", err.Error()
 	}
-	code := http.StatusInternalServerError
 	if r := (refusal{}); errors.As(err, &r) {
 		code = r.code
 	}
-	daemon.Answer(w, code, dfpAnswer{Status: "NOK", Message: err.Error(), ServiceName: service})
+	body["Status"], body["Message"], body["ServiceName"] = status, message, service
+	daemon.Answer(w, code, body)
 }
 
 // about says in one line what could not be used of a service.

@@ -147,6 +147,7 @@ type controlSettings struct {
 	daemon.Influx
 	Swarm         bool          `env:"SWARM" default:"true" negatable:"" help:"Route the services of the swarm; without it only those of the API and the environment."`
 	APIToken      string        `name:"api-token" env:"API_TOKEN" placeholder:"TOKEN" help:"What a request must bring that changes something (Authorization: Bearer TOKEN, or X-Api-Token); by default only loopback may change."`
+	ServiceName   string        `env:"SERVICE_NAME" placeholder:"NAME" help:"Name of the swarm service that this proxy is a task of: what its API is given is passed on to the others (tasks.NAME, same port). Needs API_TOKEN."`
 	DockerHost    string        `env:"DOCKER_HOST" placeholder:"ADDRESS" help:"API of a swarm manager; by default the local socket."`
 	DrainTimeout  time.Duration `env:"DRAIN_TIMEOUT" default:"30s" help:"How long connections may finish after SIGTERM."`
 	StatsInterval time.Duration `env:"STATS_INTERVAL" default:"1s" help:"Time between two points of every backend."`

@@ -3,10 +3,12 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -35,7 +37,8 @@ func (c *controlCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	declared, err := c.declarations(log)
+	instance := newInstance()
+	declared, err := c.declarations(instance, log)
 	if err != nil {
 		return err
 	}
@@ -50,7 +53,7 @@ func (c *controlCommand) Run(ctx context.Context) error {
 	}
 	registry := prometheus.NewRegistry()
 	loop := &reconciler{
-		lister: lister{swarm: reader}, declared: declared, resolver: newResolver(), standing: withoutTLS(entries),
+		lister: lister{swarm: reader}, declared: declared, resolver: newResolver(), standing: slices.Concat(withoutTLS(entries), withoutSiblings(c.controlSettings)),
 		engine: engine{master: haproxy.Dial(c.socket()), store: store}, gate: newGate(),
 		options: c.options(c.Dir), settings: settings, log: log, metrics: newMetrics(registry), refused: map[string]quarantined{},
 	}
@@ -70,10 +73,12 @@ func (c *controlCommand) Run(ctx context.Context) error {
 	go hints(ctx, events, again)
 	group.Go(func() error { loop.run(ctx, again); return nil })
 	group.Go(func() error { export.run(ctx); return nil })
-	group.Go(func() error {
-		return c.Serve(ctx, api{view: loop.view.Load, recent: export.recent, gather: registry,
-			declared: declared, guard: guard{token: c.APIToken}, again: func() { poke(again) }}.handler())
-	})
+	answers := api{view: loop.view.Load, recent: export.recent, gather: registry, showStat: showStat(loop.engine.master),
+		declared: declared, guard: guard{token: c.APIToken}, again: func() { poke(again) }}
+	if answers.siblings = c.siblings(instance, answers, log); answers.siblings != nil {
+		group.Go(func() error { answers.siblings.run(ctx); return nil })
+	}
+	group.Go(func() error { return c.Serve(ctx, answers.handler()) })
 	return group.Wait()
 }
 
@@ -92,12 +97,38 @@ func (c *controlCommand) exporter(loop *reconciler, log zerolog.Logger) (*export
 }
 
 // declarations are the services of the environment and those that the API gave before.
-func (c *controlCommand) declarations(log zerolog.Logger) (*declarations, error) {
+func (c *controlCommand) declarations(instance string, log zerolog.Logger) (*declarations, error) {
 	fixed, err := declaredByEnvironment(os.Environ())
 	if err != nil {
 		return nil, err
 	}
-	return openDeclarations(c.declaredFile(), fixed, log)
+	return openDeclarations(c.declaredFile(), fixed, instance, log)
+}
+
+// siblings are the other proxies of the service; nil where changes are not passed on.
+func (c *controlCommand) siblings(instance string, a api, log zerolog.Logger) *siblings {
+	if c.ServiceName == "" || c.APIToken == "" {
+		return nil
+	}
+	s := newSiblings(c.controlSettings, instance, log)
+	s.again, s.inForce = a.again, a.inForce
+	s.shelves[servicesKind] = a.declared
+	return s
+}
+
+// showStat asks the worker that takes connections.
+func showStat(master *haproxy.Master) func(context.Context) ([]byte, error) {
+	return func(ctx context.Context) ([]byte, error) {
+		p, err := master.Processes(ctx)
+		if err != nil {
+			return nil, err
+		}
+		worker, ok := p.Current()
+		if !ok {
+			return nil, errors.New("HAProxy has no worker that takes connections")
+		}
+		return master.Ask(ctx, worker.PID, "show stat")
+	}
 }
 
 // openSwarm answers who reads the swarm, and its events; without a swarm there is nothing to read.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -23,10 +24,13 @@ import (
 type declarations struct {
 	file string
 
-	mu    sync.Mutex
-	fixed map[string]labels // of the environment
-	given map[string]labels // of the API, before those of the environment
-	wish  wish              // what the next step shall apply, without services
+	mu      sync.Mutex
+	fixed   map[string]labels // of the environment
+	given   map[string]labels // of the API, before those of the environment
+	marks   map[string]mark   // when each was given, or removed by whom; see declared_merge.go
+	stamper stamper
+	started int64 // Unix nanoseconds
+	wish    wish  // what the next step shall apply, without services
 }
 
 // labels of a service, with their prefix.
@@ -44,14 +48,15 @@ type wish struct {
 type declarationsFile struct {
 	Version  int               `json:"version"`
 	Services map[string]labels `json:"services"`
+	Marks    map[string]mark   `json:"marks,omitempty"`
 }
 
 const declarationsVersion = 1
 
 // openDeclarations reads the state of an earlier run. A broken file is set aside: a proxy without some routes is better
 // than none, and the file is kept for whoever mends it.
-func openDeclarations(file string, fixed map[string]labels, log zerolog.Logger) (*declarations, error) {
-	d := &declarations{file: file, fixed: fixed, given: map[string]labels{}, wish: wish{version: 1}}
+func openDeclarations(file string, fixed map[string]labels, instance string, log zerolog.Logger) (*declarations, error) {
+	d := &declarations{file: file, fixed: fixed, given: map[string]labels{}, stamper: stamper{by: instance}, started: time.Now().UnixNano(), wish: wish{version: 1}}
 	content, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return d, nil
@@ -72,21 +77,38 @@ func openDeclarations(file string, fixed map[string]labels, log zerolog.Logger) 
 		}
 		return d, nil
 	}
-	d.given = state.Services
+	d.given, d.marks = state.Services, d.stamper.adopt(state.Marks, state.Services)
 	return d, nil
 }
 
 // set declares a service, in place of one of the same name, and answers the version to wait for.
-func (d *declarations) set(name string, l labels) (uint64, error) {
-	return d.change(func(given map[string]labels) { given[name] = l })
-}
+func (d *declarations) set(name string, l labels) (uint64, error) { return d.put(name, l, false) }
 
 // remove takes a service back. One of the environment is back after the next start.
-func (d *declarations) remove(name string) (uint64, error) {
-	return d.change(func(given map[string]labels) {
+func (d *declarations) remove(name string) (uint64, error) { return d.put(name, nil, false) }
+
+// put declares a service, or removes it when there are no labels; of what is local the siblings are not told.
+func (d *declarations) put(name string, l labels, local bool) (uint64, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	given, marks := maps.Clone(d.given), maps.Clone(d.marks)
+	if given == nil {
+		given = map[string]labels{}
+	}
+	if marks == nil {
+		marks = map[string]mark{}
+	}
+	if given[name] = l; l == nil {
 		delete(given, name)
+	}
+	marks[name] = mark{stamp: d.stamper.next(), Local: local}
+	if err := d.keep(given, marks); err != nil {
+		return 0, err
+	}
+	if l == nil {
 		delete(d.fixed, name)
-	})
+	}
+	return d.wish.version, nil
 }
 
 // askReload wants a reload even when nothing has changed.
@@ -98,18 +120,15 @@ func (d *declarations) askReload() uint64 {
 	return d.wish.version
 }
 
-func (d *declarations) change(change func(given map[string]labels)) (uint64, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	next := map[string]labels{}
-	maps.Copy(next, d.given)
-	change(next)
-	if err := d.save(next); err != nil {
-		return 0, fmt.Errorf("save declared services: %w", err)
+// keep makes a new state the present one, once it is on disk. The caller holds mu.
+func (d *declarations) keep(given map[string]labels, marks map[string]mark) error {
+	forgetOld(marks, given, time.Now())
+	if err := d.save(given, marks); err != nil {
+		return fmt.Errorf("save declared services: %w", err)
 	}
-	d.given = next
+	d.given, d.marks = given, marks
 	d.wish.version++
-	return d.wish.version, nil
+	return nil
 }
 
 // current is what shall be in force now. Services come in the order of their names.
@@ -139,15 +158,20 @@ func declaredService(name string, given labels) routing.Service {
 }
 
 // save writes the file in one step: after a crash it is the old or the new one. It may hold passwords.
-func (d *declarations) save(services map[string]labels) error {
+func (d *declarations) save(services map[string]labels, marks map[string]mark) error {
 	if d.file == "" {
 		return nil
 	}
-	content, err := json.MarshalIndent(declarationsFile{declarationsVersion, services}, "", "  ")
+	content, err := json.MarshalIndent(declarationsFile{declarationsVersion, services, marks}, "", "  ")
 	if err != nil {
 		return err
 	}
-	aside, err := os.CreateTemp(filepath.Dir(d.file), filepath.Base(d.file)+".*") // of mode 0600
+	return replaceFile(d.file, content)
+}
+
+// replaceFile writes a file of mode 0600 in one step.
+func replaceFile(file string, content []byte) error {
+	aside, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*") // of mode 0600
 	if err != nil {
 		return err
 	}
@@ -156,7 +180,7 @@ func (d *declarations) save(services map[string]labels) error {
 	if err = errors.Join(err, aside.Sync(), aside.Close()); err != nil {
 		return err
 	}
-	return os.Rename(aside.Name(), d.file)
+	return os.Rename(aside.Name(), file)
 }
 
 // join adds the declared services to the swarm's. The swarm's service wins over a declared one of the same name, for it

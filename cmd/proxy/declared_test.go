@@ -18,7 +18,7 @@ import (
 
 func open(t *testing.T, file string, fixed map[string]labels) *declarations {
 	t.Helper()
-	d, err := openDeclarations(file, fixed, zerolog.Nop())
+	d, err := openDeclarations(file, fixed, "test", zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestABrokenFileIsSetAside(t *testing.T) {
 			t.Fatal(err)
 		}
 		var log strings.Builder
-		d, err := openDeclarations(file, nil, zerolog.New(&log))
+		d, err := openDeclarations(file, nil, "test", zerolog.New(&log))
 		if err != nil || len(names(d)) != 0 || strings.Count(log.String(), "\n") != 1 {
 			t.Errorf("%q: %v, services %v, log %s", content, err, names(d), &log)
 		}
@@ -179,7 +179,12 @@ func TestWhatDockerFlowProxyRefusesIsRefusedWithItsCode(t *testing.T) {
 		{map[string]string{"serviceName": " ", "port": "80", "servicePath": "/"}, http.StatusBadRequest},
 		{map[string]string{"serviceName": "a", "servicePath": "/"}, http.StatusBadRequest},
 		{map[string]string{"serviceName": "a", "port": "80"}, http.StatusConflict},
-		{map[string]string{"serviceName": "a", "port": "80", "reqMode": "tcp"}, 0},
+		{map[string]string{"serviceName": "a"}, http.StatusConflict},
+		{map[string]string{"serviceName": "a", "httpsPort": "443", "servicePath": "/"}, 0},
+		{map[string]string{"serviceName": "a", "port": "80", "reqMode": "tcp"}, http.StatusBadRequest},
+		{map[string]string{"serviceName": "a", "port": "80", "reqMode": "TCP", "srcPort": "6379"}, 0},
+		{map[string]string{"serviceName": "a", "port.1": "80", "reqMode.1": "sni", "srcPort.1": "443"}, 0},
+		{map[string]string{"serviceName": "a", "port": "80", "reqMode.1": "tcp", "reqMode.2": "http", "srcPort.1": "1"}, http.StatusConflict},
 	} {
 		refused, _ := checkParameters(row.parameters).(refusal)
 		if refused.code != row.code {

@@ -59,16 +59,23 @@ func checkParameters(parameters map[string]string) error {
 		}
 		return false
 	}
-	mode := strings.ToLower(parameters["reqMode"])
+	// Docker Flow Proxy goes by the first destination alone; here one of http is enough.
+	plain, other := false, false
+	for parameter, value := range parameters {
+		if base, _, _ := strings.Cut(parameter, "."); base == "reqMode" {
+			plain = plain || strings.EqualFold(value, "http")
+			other = other || strings.EqualFold(value, "tcp") || strings.EqualFold(value, "sni")
+		}
+	}
 	switch {
 	case !given("serviceName"):
 		return refusal{http.StatusBadRequest, "serviceName is missing"}
-	case !given("port"):
-		return refusal{http.StatusBadRequest, "port is missing"}
-	case mode == "tcp" || mode == "sni":
-		return nil
-	case !given("servicePath") && !given("serviceDomain"):
+	case other && !plain && (!given("srcPort") || !given("port")):
+		return refusal{http.StatusBadRequest, "srcPort or port is missing: reqMode tcp and sni need both"}
+	case (plain || !other) && !given("servicePath") && !given("serviceDomain"):
 		return refusal{http.StatusConflict, "servicePath and serviceDomain are missing: nothing leads to the service"}
+	case !given("port") && !given("httpsPort"):
+		return refusal{http.StatusBadRequest, "port is missing"}
 	}
 	return nil
 }

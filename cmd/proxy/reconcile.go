@@ -80,6 +80,7 @@ type view struct {
 	Problems  []label.Problem
 	Waiting   map[netip.AddrPort]error // tasks that take no connection yet
 	Applied   bool                     // a complete listing of the swarm has been applied
+	Unread    bool                     // the swarm could not be read since the start
 	Failure   string                   // why the last step failed; "" when it did not
 	FailedAt  time.Time                // since when
 	HAProxyOK bool
@@ -148,10 +149,17 @@ func (r *reconciler) once(ctx context.Context) time.Duration {
 		r.log.Warn().Err(err).Msg("step failed; what runs goes on, the step is tried again")
 	}
 	r.metrics.failures.Inc()
+	if pause > 0 {
+		return pause
+	}
 	return min(pauseFast+time.Since(now.FailedAt)/4, 5*time.Second)
 }
 
-// step is the whole of the proxy: look at the swarm, decide, apply.
+// owes tells whether the API waits for something.
+func (r *reconciler) owes() bool { return r.declared.current().version > r.view.Load().Declared }
+
+// step is the whole of the proxy: look at the swarm, decide, apply. While the swarm cannot be read, what the API gave is
+// applied to the swarm as it was last, and the step fails all the same; a pause above 0 says when to go on.
 func (r *reconciler) step(ctx context.Context) (pause time.Duration, err error) {
 	now := time.Now()
 	running, err := r.engine.observe(ctx, now)
@@ -160,9 +168,10 @@ func (r *reconciler) step(ctx context.Context) (pause time.Duration, err error) 
 		return 0, err
 	}
 	r.show(func(v *view) { v.HAProxyOK = true })
-	swarm, err := r.lister.list(ctx, now)
-	if err != nil {
-		return 0, err
+	swarm, away := r.lister.look(ctx, now, r.owes())
+	if away != nil && !swarm.complete {
+		r.show(func(v *view) { v.Unread = true })
+		return 0, away
 	}
 	wish := r.declared.current()
 	services, standing := join(swarm.services, wish.services)
@@ -196,9 +205,19 @@ func (r *reconciler) step(ctx context.Context) (pause time.Duration, err error) 
 	}
 	r.show(func(v *view) {
 		r.done.services, r.done.routes, r.done.problems = int64(len(services)), int64(len(table.Routes)), int64(len(problems))
-		*v = view{Table: table, Services: services, Config: r.saved.Text, Declared: declared, Problems: problems, Waiting: closed,
+		next := view{Table: table, Services: services, Config: r.saved.Text, Declared: declared, Problems: problems, Waiting: closed,
 			Applied: v.Applied || applied, HAProxyOK: true, Done: r.done, owners: owners(table)}
+		if away != nil { // once will say so again; nobody shall see it well in between
+			next.Failure, next.FailedAt = v.Failure, v.FailedAt
+		}
+		*v = next
 	})
+	if away != nil && r.change.shape != "" {
+		return pauseFast, away
+	}
+	if away != nil {
+		return 0, away
+	}
 	moving := now.Sub(r.hinted) < fastAfter || swarm.converges || len(closed) > 0 || plan.Leaving > 0
 	return r.pause(now, moving, r.change.shape != "", swarm), nil
 }

@@ -39,14 +39,40 @@ type lister struct {
 	services []swarm.Service
 	networks map[string]string // ID -> name
 	listed   time.Time         // zero: list again
+
+	last  listing   // the last complete one
+	away  error     // of the last attempt
+	asked time.Time // when it ended
 }
 
 // listing is one complete look at the swarm.
 type listing struct {
 	services  []routing.Service
 	tasks     int
+	complete  bool          // false: nothing was ever read
 	converges bool          // a task is on its way up or down, or an update is in progress
 	cost      time.Duration // how long the engine took
+}
+
+// A manager's engine that hangs must not hold up what the API waits for.
+const (
+	listTimeout = 10 * time.Second
+	awayPause   = 5 * time.Second // while the engine is away and the API waits, it is asked so often
+)
+
+// look answers the swarm as it is. While it cannot be read that is an error, and the listing is the last complete one.
+func (l *lister) look(ctx context.Context, now time.Time, apiWaits bool) (listing, error) {
+	if l.away != nil && l.last.complete && apiWaits && now.Sub(l.asked) < awayPause {
+		return l.last, l.away
+	}
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
+	found, err := l.list(ctx, now)
+	l.away, l.asked = err, time.Now()
+	if err == nil {
+		l.last = found
+	}
+	return l.last, err
 }
 
 // list answers a complete listing or an error, never a part of one.
@@ -83,7 +109,7 @@ func (l *lister) forget() { l.listed = time.Time{} }
 
 // convert says the swarm in the words of routing: a task serves when it runs and is meant to.
 func convert(services []swarm.Service, tasks []swarm.Task, networks map[string]string) listing {
-	result := listing{tasks: len(tasks)}
+	result := listing{tasks: len(tasks), complete: true}
 	byService := map[string][]swarm.Task{}
 	for _, t := range tasks {
 		byService[t.ServiceID] = append(byService[t.ServiceID], t)
