@@ -43,7 +43,7 @@ type Options struct {
 	HTTPSOnly bool              // for services that do not say
 	HTTPSPort int               // where clients reach https, for redirects; 0 is 443
 	Users     []User            // for services without users of their own; none: no authentication
-	Secrets   map[string]string // what usersSecret may name: dfp_users_<name> -> content
+	Secrets   map[string]string // what usersSecret may name: dfp_users_<name> -> content; nil when they are not known, then usersSecret is not judged
 }
 
 // Table says which request goes to which backend. It is a function of the swarm and never edited in place.
