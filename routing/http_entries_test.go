@@ -4,21 +4,13 @@ import (
 	"bufio"
 	"cmp"
 	"compress/gzip"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -38,33 +30,12 @@ type entries struct {
 func newEntries(t *testing.T) *entries {
 	t.Helper()
 	e := &entries{plain: haproxytest.Address(t), secure: haproxytest.Address(t)}
-	e.settings = settings(e.plain, e.secure+" ssl crt "+certificate(t))
+	e.settings = settings(e.plain, e.secure)
+	e.settings.Entries[1].TLS = true
+	e.settings.TLS.Certificates = []routing.Certificate{newCertificate(t, "a.test").named("a.test.pem")}
 	e.settings.Handover = "abns@sluice-" + e.plain
 	e.haproxy = haproxytest.Start(t, render(t, routing.Table{}, e.settings).Files())
 	return e
-}
-
-func certificate(t *testing.T) string {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"a.test"}}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "cert.pem")
-	content := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}), pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})...)
-	if err := os.WriteFile(path, content, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }
 
 // serve routes the services, all to one task that tells what it saw.

@@ -51,6 +51,8 @@ type Table struct {
 	Routes   []Route   // best first
 	Default  string    // the backend of requests that no route takes; "" is none
 	Backends []Backend // by name
+	// Certificates of services (serviceCert), by service.
+	Certificates []Certificate
 
 	defaultLine line
 }
