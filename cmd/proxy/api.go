@@ -19,6 +19,7 @@ type api struct {
 	gather prometheus.Gatherer
 
 	declared *declarations
+	certDir  string // where certificates of the API are kept
 	again    func() // makes the reconciler look again
 	guard    guard
 }
@@ -33,6 +34,7 @@ func (a api) handler() http.Handler {
 	mux.Handle("GET /metrics", metrics)
 	mux.Handle("GET "+dfpPath+"metrics", metrics)
 	a.handleDFP(mux)
+	a.handleCert(mux)
 	return mux
 }
 

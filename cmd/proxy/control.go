@@ -50,7 +50,7 @@ func (c *controlCommand) Run(ctx context.Context) error {
 	}
 	registry := prometheus.NewRegistry()
 	loop := &reconciler{
-		lister: lister{swarm: reader}, declared: declared, resolver: newResolver(), standing: withoutTLS(entries),
+		lister: lister{swarm: reader}, declared: declared, resolver: newResolver(), files: newTLSFiles(c.routeSettings, c.place), plain: newPlainPorts(c.routeSettings, entries),
 		engine: engine{master: haproxy.Dial(c.socket()), store: store}, gate: newGate(),
 		options: c.options(c.Dir), settings: settings, log: log, metrics: newMetrics(registry), refused: map[string]quarantined{},
 	}
@@ -71,7 +71,7 @@ func (c *controlCommand) Run(ctx context.Context) error {
 	group.Go(func() error { export.run(ctx); return nil })
 	group.Go(func() error {
 		return c.Serve(ctx, api{view: loop.view.Load, recent: export.recent, gather: registry,
-			declared: declared, guard: guard{token: c.APIToken}, again: func() { poke(again) }}.handler())
+			certDir: certificatesDir(c.Dir), declared: declared, guard: guard{token: c.APIToken}, again: func() { poke(again) }}.handler())
 	})
 	return group.Wait()
 }

@@ -98,6 +98,14 @@ func (d *declarations) askReload() uint64 {
 	return d.wish.version
 }
 
+// askLook answers a version that is in force when a step has looked at everything that was there before this call.
+func (d *declarations) askLook() uint64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.wish.version++
+	return d.wish.version
+}
+
 func (d *declarations) change(change func(given map[string]labels)) (uint64, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -58,6 +58,7 @@ type rig struct {
 	swarm  *fakeSwarm
 	loop   *reconciler
 	master *haproxy.Master
+	config controlSettings
 	url    string
 	port   int // on which all tasks listen, each on an address of its own
 	log    *strings.Builder
@@ -94,12 +95,13 @@ func newRig(t *testing.T) *rig {
 
 // newLoop is a reconciler that knows nothing yet, as after a restart of the controller.
 func (r *rig) newLoop(c controlSettings, store *haproxy.Store) *reconciler {
+	r.config = c
 	settings, err := c.settings(c.Dir)
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	settings.User, settings.Group = "", ""
-	loop := &reconciler{lister: lister{swarm: r.swarm}, declared: &declarations{}, resolver: newResolver(), engine: engine{master: r.master, store: store}, gate: newGate(), options: c.options(c.Dir),
+	loop := &reconciler{lister: lister{swarm: r.swarm}, files: newTLSFiles(c.routeSettings, c.place), declared: &declarations{}, resolver: newResolver(), engine: engine{master: r.master, store: store}, gate: newGate(), options: c.options(c.Dir),
 		settings: settings, log: zerolog.New(r.log), metrics: newMetrics(prometheus.NewRegistry()), refused: map[string]quarantined{}}
 	loop.view.Store(&view{})
 	return loop

@@ -60,26 +60,44 @@ func startingConfig(ctx context.Context, c controlSettings, log zerolog.Logger) 
 	if refused := (*haproxy.RefusedError)(nil); !errors.As(reason, &refused) {
 		return nil, reason
 	}
-	settings, err := c.settings(c.Dir)
-	if err != nil {
-		return nil, err
-	}
-	empty, err := routing.Render(routing.Table{}, settings)
-	if err != nil {
-		return nil, err
-	}
-	generation, err := store.Write(empty.Files())
-	if err != nil {
-		return nil, err
-	}
-	if err := generation.Check(ctx); err != nil {
-		return nil, fmt.Errorf("start with an empty configuration: %w", err)
-	}
-	if _, err := generation.Activate(); err != nil {
+	if err := startEmpty(ctx, c, store); err != nil {
 		return nil, err
 	}
 	log.Info().Msg("start without routes until the swarm is read")
 	return store, nil
+}
+
+// startEmpty puts a configuration without routes in place. A certificate that HAProxy refuses must not keep it from
+// starting.
+func startEmpty(ctx context.Context, c controlSettings, store *haproxy.Store) error {
+	settings, err := c.settings(c.Dir)
+	if err != nil {
+		return err
+	}
+	files := newTLSFiles(c.routeSettings, c.place)
+	for {
+		complete, list, _ := files.settings(settings, time.Now())
+		empty, err := routing.Render(routing.Table{}, complete)
+		if err != nil {
+			return err
+		}
+		generation, err := store.Write(empty.Files())
+		if err != nil {
+			return err
+		}
+		reason := generation.Check(ctx)
+		if reason == nil {
+			_, err := generation.Activate()
+			return err
+		}
+		if refused := (*haproxy.RefusedError)(nil); errors.As(reason, &refused) {
+			name, said, found := routing.BlameCertificate(empty, refused.Output)
+			if _, ours := files.refuse(name, said, list); found && ours {
+				continue
+			}
+		}
+		return fmt.Errorf("start with an empty configuration: %w", reason)
+	}
 }
 
 type supervisor struct {
