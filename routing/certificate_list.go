@@ -31,8 +31,9 @@ func (f CertificateFile) line() string {
 	return strings.Join(append([]string{f.File}, f.Filters...), " ")
 }
 
-// fileName is a name that ends in ".pem", for HAProxy gives other endings a meaning of their own (.key, .ocsp, .issuer).
-func fileName(name string) string { return strings.TrimSuffix(name, ".pem") + ".pem" }
+// CertificateFileName is where HAProxy finds a certificate: its name with ".pem" at the end, for HAProxy gives other endings
+// a meaning of their own (.key, .ocsp, .issuer).
+func CertificateFileName(name string) string { return strings.TrimSuffix(name, ".pem") + ".pem" }
 
 // certificateFiles decides which certificate answers which server name: the operator's first, in their order, then those
 // of services. A name is only given to the first certificate of each kind of key, so that the order in which HAProxy
@@ -52,7 +53,7 @@ func certificateFiles(t Table, tls TLS) (files []CertificateFile, problems []lab
 			leaveOut(err.Error())
 			continue
 		}
-		f := CertificateFile{Name: c.Name, File: fileName(c.Name), Filters: c.Hosts, PEM: content.pem,
+		f := CertificateFile{Name: c.Name, File: CertificateFileName(c.Name), Filters: c.Hosts, PEM: content.pem,
 			RunningCertificate: RunningCertificate{content.Fingerprint, content.chain}}
 		if other, exists := names[f.File]; exists {
 			leaveOut("has the name of another one: " + other.Origin)

@@ -14,7 +14,7 @@ import (
 var Labels = label.Table{
 	Prefix:  label.Prefix,
 	Foreign: func(name string) bool { return strings.HasPrefix(name, "scale") },
-	Specs:   slices.Concat(routeLabels, claimLabels, httpLabels),
+	Specs:   slices.Concat(routeLabels, claimLabels, certificateLabels, httpLabels),
 }
 
 // routeLabels say what leads to a service.
@@ -27,6 +27,8 @@ var routeLabels = []label.Spec{
 		Doc: "Hosts that lead to the service, compared without case, port and trailing dot. `*.x` takes every name below `x`, not `x` itself."},
 	{Name: "port", Kind: label.Port, Indexed: true, Example: "8080",
 		Doc: "Port that the tasks listen on."},
+	{Name: "httpsPort", Kind: label.Port, Indexed: true, Example: "8443",
+		Doc: "Port that the tasks listen on for requests that came to the proxy over TLS. The proxy speaks to both ports in the same way."},
 	{Name: "reqPathSearchReplace", Kind: label.Text, Indexed: true, Example: "^/demo/,/", Check: checkRewrites,
 		Doc: "`search,replace[:search,replace…]`: rewrites the path before the task sees it. Each search is a regular expression (PCRE) whose first match is replaced; `\\1` to `\\9` are its groups. `\\,` and `\\:` stand for themselves. A path that would not begin with `/` gets one."},
 	{Name: "network", Kind: label.Text, Example: "backend",

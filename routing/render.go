@@ -70,7 +70,8 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 func Render(t Table, s Settings) (Config, error) {
 	find := newLookup(t.Routes)
 	c := Config{Maps: find.maps, Servers: map[string][]Server{}, ServerOptions: serverOptions(t.Backends)}
-	if slices.ContainsFunc(s.Entries, func(e HTTPEntry) bool { return e.TLS }) {
+	terminates := slices.ContainsFunc(s.Entries, func(e HTTPEntry) bool { return e.TLS })
+	if terminates {
 		c.Certificates, c.Problems = certificateFiles(t, s.TLS)
 	}
 	head := struct {
@@ -78,7 +79,14 @@ func Render(t Table, s Settings) (Config, error) {
 		Shape  string
 		Bind   string // what makes an entry end TLS; "" where none does
 		Lookup []line
-	}{Settings: s, Bind: s.TLS.bind(len(c.Certificates) > 0), Lookup: append(find.lines, line{text: "use_backend %[var(txn.be)] if { var(txn.be) -m found }"})}
+	}{Settings: s, Lookup: find.lines}
+	if terminates {
+		head.Bind = s.TLS.bind(len(c.Certificates) > 0)
+	}
+	if head.Bind != "" {
+		head.Lookup = append(head.Lookup, exchanges(t)...)
+	}
+	head.Lookup = append(head.Lookup, line{text: "use_backend %[var(txn.be)] if { var(txn.be) -m found }"})
 	if t.Default != "" {
 		head.Lookup = append(head.Lookup, t.defaultLine)
 	}
