@@ -55,7 +55,8 @@ func (s *seconds) UnmarshalText(text []byte) error {
 
 // options reads what settings has checked.
 func (r routeSettings) options(dir string) routing.Options {
-	options := routing.Options{Network: r.Network, HTTPSOnly: r.HTTPSOnly, Secrets: userSecrets(dir)}
+	// Without a DIR this may be another machine than the proxy's, where its CA_FILE is not known.
+	options := routing.Options{Network: r.Network, HTTPSOnly: r.HTTPSOnly, Secrets: userSecrets(dir), ClientCA: r.CAFile != "" || dir == ""}
 	options.Users, _ = routing.ParseUsers(r.Users, r.UsersEncrypted)
 	entries, _ := r.entries()
 	for _, e := range entries {

@@ -212,6 +212,9 @@ type change struct {
 // reload, which brings what the command could not.
 func (r *reconciler) apply(ctx context.Context, now time.Time, plan routing.Plan, next change) error {
 	err := r.send(ctx, plan.Commands)
+	if plan.Reload == "" && aboutCertificate(err) {
+		plan.Reload = "a certificate could not be changed at runtime" // and whose fault that is is said by haproxy -c
+	}
 	if plan.Reload == "" {
 		r.change = pendingChange{}
 		return errors.Join(err, r.save(next.want))
