@@ -132,6 +132,7 @@ func TestACertificateThatHAProxyRefusesLeavesTheOthersAlone(t *testing.T) {
 	if r := p.putCert(t, "a.test.pem", a.issueWeak(t, "a.test").pem); r.Code != http.StatusBadRequest || !strings.Contains(r.Message, "HAProxy refuses it") {
 		t.Errorf("PUT of a weak key: %+v", r)
 	}
+	p.awaitProblem(t, "a.test.pem", false) // the file is as it was
 	next := a.issue(t, "c.test")
 	p.mustPut(t, "c.test.pem", next)
 	for name, want := range map[string]issued{"c.test": next, "a.test": good} {

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -64,6 +66,7 @@ func (a api) takeCert(w http.ResponseWriter, r *http.Request) (message string, e
 	if err != nil {
 		return "", refusal{http.StatusBadRequest, "the certificate " + err.Error()}
 	}
+	before, _ := readBounded(c.path, maxCertificate) // nil: there was none that could be used
 	v, err := a.change(r.Context(), func() (uint64, error) {
 		if err := writeWhole(c.path, content); err != nil {
 			return 0, fmt.Errorf("write certificate: %w", err)
@@ -81,9 +84,30 @@ func (a api) takeCert(w http.ResponseWriter, r *http.Request) (message string, e
 	}
 	message = strings.Join(reasons, "; ")
 	if !v.takes(c) {
+		if err := putBack(c, before); err != nil {
+			return "", err
+		}
+		a.again()
 		return "", refusal{http.StatusBadRequest, "the certificate is not used: " + cmp.Or(message, "it was replaced meanwhile")}
 	}
 	return message, nil
+}
+
+// putBack undoes what a certificate that HAProxy refuses has changed, unless somebody has changed it again since.
+func putBack(c certificate, before []byte) error {
+	now, err := readBounded(c.path, maxCertificate)
+	switch {
+	case err != nil || !bytes.Equal(now, c.PEM):
+		return nil
+	case before == nil:
+		err = os.Remove(c.path)
+	default:
+		err = writeWhole(c.path, before)
+	}
+	if err != nil {
+		return fmt.Errorf("put back the certificate of before: %w", err)
+	}
+	return nil
 }
 
 // takes tells whether a certificate was taken with exactly this content.

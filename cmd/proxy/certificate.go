@@ -46,7 +46,7 @@ func newCertificates(dir string, preferred []string, refused map[digest]string) 
 // read looks at all places and answers the certificates in their order: the first one is the default.
 func (c *certificates) read(now time.Time) (list []certificate, problems []label.Problem) {
 	present := map[string]bool{}
-	taken := map[string]certificate{}
+	taken := map[string]string{} // name -> the path that counts
 	for _, source := range c.sources {
 		names, err := source.names()
 		if err != nil {
@@ -60,7 +60,7 @@ func (c *certificates) read(now time.Time) (list []certificate, problems []label
 			present[path] = true
 			used, reason := c.look(source.dir, name, now)
 			if first, twice := taken[name]; twice && used != nil {
-				used, reason = nil, first.path+" has the same name and comes first"
+				used, reason = nil, first+" has the same name and comes first"
 			}
 			if reason != "" {
 				problems = append(problems, label.Problem{Service: certificatesOrigin, Label: path, Value: name, Reason: reason})
@@ -68,7 +68,8 @@ func (c *certificates) read(now time.Time) (list []certificate, problems []label
 			if used == nil {
 				continue
 			}
-			taken[name] = *used
+			used.rank = c.rank(source, name)
+			taken[name] = used.path
 			list = append(list, *used)
 			if reason := ages(used.info, now); reason != "" {
 				problems = append(problems, label.Problem{Service: certificatesOrigin, Label: path, Value: name, Reason: reason})
@@ -81,7 +82,7 @@ func (c *certificates) read(now time.Time) (list []certificate, problems []label
 		}
 	}
 	slices.SortStableFunc(list, func(a, b certificate) int {
-		return cmp.Or(cmp.Compare(c.rank(a), c.rank(b)), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.Name, b.Name))
 	})
 	return list, problems
 }
@@ -125,16 +126,14 @@ func (c *certificates) known(dir string) (names []string) {
 }
 
 // rank puts the preferred ones first, in the order of the globs, and secrets last.
-func (c *certificates) rank(one certificate) int {
+func (c *certificates) rank(source certificateSource, name string) int {
 	for i, glob := range c.preferred {
-		if ok, err := path.Match(glob, one.Name); ok && err == nil {
+		if ok, err := path.Match(glob, name); ok && err == nil {
 			return i
 		}
 	}
-	for _, source := range c.sources {
-		if source.secret && filepath.Dir(one.path) == source.dir {
-			return len(c.preferred) + 1
-		}
+	if source.secret {
+		return len(c.preferred) + 1
 	}
 	return len(c.preferred)
 }

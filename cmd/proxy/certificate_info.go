@@ -14,6 +14,7 @@ type certificate struct {
 	info routing.CertificateInfo
 	path string // of its file; "" for a label
 	sum  digest
+	rank int  // those of a lower one come first
 	used bool // some client can get it
 }
 
