@@ -7,12 +7,9 @@ import (
 	"strings"
 )
 
-// HAProxy takes a command with its payload in a buffer of 16 kB (tune.bufsize), of which 2.6.12 leaves 16,381 bytes;
-// a line of a crt-list may have less. What is longer is never answered.
-const (
-	maxCommand = 16_300
-	maxListed  = 15_000
-)
+// maxCommand bounds a command with its payload, in bytes. HAProxy has a buffer of 16 kB for both (tune.bufsize), of which
+// 2.6.12 leaves 16,381 bytes; what is longer is never answered.
+const maxCommand = 16_300
 
 // changeCertificates renews, adds and removes certificates, in this order: at no moment a server name that stays has
 // none. What commands cannot do is the reason of a reload.
@@ -68,14 +65,14 @@ func (f CertificateFile) enter(running Certificates, keep map[int]bool) (command
 			return nil, false
 		}
 	}
-	i := slices.IndexFunc(running.List, func(l CertificateLine) bool { return l.File == f.File && l.Filters == strings.Join(f.Filters, " ") })
-	if i >= 0 {
-		keep[running.List[i].Number] = true
-	} else {
-		add := Command{Line: "add ssl crt-list " + certificateList + " <<", Payload: []byte(f.line() + "\n"), Ends: "Success!", Reason: "certificate is for other hosts than before"}
-		if commands = append(commands, add); add.size() > maxListed {
-			return nil, false
+	for _, filters := range f.lines() {
+		i := slices.IndexFunc(running.List, func(l CertificateLine) bool { return l.File == f.File && l.Filters == filters })
+		if i >= 0 {
+			keep[running.List[i].Number] = true
+			continue
 		}
+		commands = append(commands, Command{Line: "add ssl crt-list " + certificateList + " <<", Payload: []byte(strings.TrimSpace(f.File+" "+filters) + "\n"),
+			Ends: "Success!", Reason: "certificate is for other hosts than before"})
 	}
 	for i := range commands {
 		commands[i].Certificate = f.Name

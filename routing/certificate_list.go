@@ -26,9 +26,29 @@ type RunningCertificate struct {
 	Chain       []string // common names of the certificates behind it
 }
 
-// line is the certificate's line of certs.list.
-func (f CertificateFile) line() string {
-	return strings.Join(append([]string{f.File}, f.Filters...), " ")
+// maxFilters bounds the filters of one line of certs.list, in bytes. HAProxy takes as much as a command has, and does not
+// show a line that is longer.
+const maxFilters = 8000
+
+// lines are the filters of the certificate's lines of certs.list; one without filters is for the names that it has.
+func (f CertificateFile) lines() (lines []string) {
+	var line string
+	for _, host := range f.Filters {
+		if len(line)+len(host) > maxFilters {
+			lines, line = append(lines, line), ""
+		}
+		line = strings.TrimSpace(line + " " + host)
+	}
+	return append(lines, line)
+}
+
+// listed is the certificate's part of certs.list.
+func (f CertificateFile) listed() string {
+	var b strings.Builder
+	for _, filters := range f.lines() {
+		b.WriteString(strings.TrimSpace(f.File+" "+filters) + "\n")
+	}
+	return b.String()
 }
 
 // CertificateFileName is where HAProxy finds a certificate: its name with ".pem" at the end, for HAProxy gives other endings
@@ -94,7 +114,7 @@ func certificateFiles(t Table, tls TLS) (files []CertificateFile, problems []lab
 func certificateLines(files []CertificateFile) []byte {
 	var b strings.Builder
 	for _, f := range files {
-		b.WriteString(f.line() + "\n")
+		b.WriteString(f.listed())
 	}
 	return []byte(b.String())
 }

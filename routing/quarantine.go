@@ -50,11 +50,12 @@ func BlameCertificate(c Config, output string) (name, reason string, ok bool) {
 		line = strings.TrimSpace(line)
 		for _, form := range certificateComplaints {
 			for _, match := range form.FindAllStringSubmatch(line, -1) {
-				if n, err := strconv.Atoi(match[1]); err == nil && n >= 1 && n <= len(c.Certificates) {
-					return c.Certificates[n-1].Name, line, true
-				}
+				n, err := strconv.Atoi(match[1])
 				for _, f := range c.Certificates {
-					if named := strings.TrimSuffix(match[1], ".key"); named == f.File || strings.HasSuffix(named, "/"+f.File) {
+					first := n
+					n -= len(f.lines())
+					named := strings.TrimSuffix(match[1], ".key")
+					if err == nil && first >= 1 && n < 1 || named == f.File || strings.HasSuffix(named, "/"+f.File) {
 						return f.Name, line, true
 					}
 				}

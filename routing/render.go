@@ -98,7 +98,7 @@ func Render(t Table, s Settings) (Config, error) {
 		return Config{}, fmt.Errorf("render haproxy.cfg: %w", err)
 	}
 	if len(c.Certificates) > 0 { // HAProxy gives the default up only when it starts
-		fmt.Fprintln(hash, "default", c.Certificates[0].line())
+		fmt.Fprintln(hash, "default", c.Certificates[0].listed())
 	}
 	var backends strings.Builder
 	if err := templates.ExecuteTemplate(&backends, "userlists", userlists(t.Backends)); err != nil {
@@ -134,7 +134,7 @@ func (s Server) options(shared ServerOptions) string { return s.Addr.String() + 
 // Same tells whether both are the same files.
 func (c Config) Same(other Config) bool {
 	return c.Text == other.Text && maps.EqualFunc(c.Maps, other.Maps, slices.Equal) &&
-		slices.EqualFunc(c.Certificates, other.Certificates, func(a, b CertificateFile) bool { return a.line() == b.line() && bytes.Equal(a.PEM, b.PEM) })
+		slices.EqualFunc(c.Certificates, other.Certificates, func(a, b CertificateFile) bool { return a.listed() == b.listed() && bytes.Equal(a.PEM, b.PEM) })
 }
 
 // Files gives the configuration as files of one folder: haproxy.cfg, and beside it the maps and the certificates with
