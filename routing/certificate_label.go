@@ -28,7 +28,7 @@ func onOneLine(labels map[string]string) map[string]string {
 // serviceCertificate reads serviceCert. A problem with it repeats nothing of it, and the service is routed all the same.
 func serviceCertificate(s Service) ([]Certificate, []label.Problem) {
 	refuse := func(err error) ([]Certificate, []label.Problem) {
-		return nil, []label.Problem{{Service: s.Name, Label: certificateKey, Reason: err.Error()}}
+		return nil, []label.Problem{{Service: s.Name, Label: certificateKey, Value: "…", Reason: err.Error()}}
 	}
 	values, _ := Labels.Read(s.Name, s.Labels)
 	all := values.At(0)

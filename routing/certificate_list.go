@@ -64,7 +64,7 @@ func certificateFiles(t Table, tls TLS) (files []CertificateFile, problems []lab
 		leaveOut := func(reason string) {
 			problem := label.Problem{Service: "(certificates)", Label: c.Origin, Value: c.Name, Reason: reason}
 			if c.Service != "" {
-				problem.Service, problem.Label, problem.Value = c.Service, label.Prefix+"serviceCert", ""
+				problem.Service, problem.Label, problem.Value = c.Service, certificateKey, "…"
 			}
 			problems = append(problems, problem)
 		}

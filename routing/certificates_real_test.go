@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -23,6 +25,23 @@ func secured(address string, certificates ...routing.Certificate) routing.Settin
 	s.Handover = "abns@sluice-" + address
 	s.Entries[0].TLS = true
 	s.TLS = routing.TLS{Certificates: certificates, H2: true}
+	return s
+}
+
+// everyTLS are settings with all that can be set of TLS.
+func everyTLS(t *testing.T) routing.Settings {
+	t.Helper()
+	a := newCertificate(t, "a.test")
+	s := secured("127.0.0.1:443", a.named("a.test.pem"), newCertificate(t, "b.test").named("b"))
+	dir := t.TempDir()
+	s.TLS.CAFile, s.TLS.CrtList = filepath.Join(dir, "clients' $CA #1.pem"), filepath.Join(dir, `own "list" \.txt`)
+	own := filepath.Join(dir, "own.pem")
+	for file, content := range map[string][]byte{s.TLS.CAFile: a.root(), own: newCertificate(t, "own.test").pem(), s.TLS.CrtList: []byte(own + " own.test\n")} {
+		if err := os.WriteFile(file, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.TLS.BindOptions, s.TLS.Ciphers = "ssl-min-ver TLSv1.3  no-tls-tickets prefer-client-ciphers strict-sni no-ca-names", "ECDHE+AESGCM:!aNULL:@SECLEVEL=2"
 	return s
 }
 
