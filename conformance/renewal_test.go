@@ -2,20 +2,14 @@ package conformance
 
 import (
 	"bytes"
-	"context"
-	"crypto/tls"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -23,54 +17,28 @@ import (
 // TestCertificatesComeAndGoUnderLoad changes certificates in every way while clients of both versions of HTTP go on.
 func TestCertificatesComeAndGoUnderLoad(t *testing.T) {
 	a := newAuthority(t, "Conformance")
-	first := a.issue(t, "a.test")
+	first, renewed := a.issue(t, "a.test"), a.issue(t, "a.test")
 	p := startSecure(t, a, map[string][]byte{"certs/a.test.pem": first.pem, "certs/b.test.pem": a.issue(t, "b.test").pem})
 	p.must(t, "svc", serve(t, "svc"), "serviceDomain=a.test,b.test,c.test")
-	load := p.load(t)
-	reloads := p.reloads(t)
-	atRuntime := func(t *testing.T) {
-		t.Helper()
-		if now := p.reloads(t); now != reloads {
-			t.Errorf("%d reloads, want none", now-reloads)
-		}
-		if dials := load.dials.Load(); dials != 1 {
-			t.Errorf("the client that wants one connection opened %d", dials)
-		}
+	load, reloads := p.load(t), p.reloads(t)
+	atRuntime := func(name string, change func(t *testing.T)) {
+		t.Run(name, func(t *testing.T) {
+			change(t)
+			if now := p.reloads(t); now != reloads {
+				t.Errorf("%d reloads, want none", now-reloads)
+			}
+			if dials := load.dials.Load(); dials != 1 {
+				t.Errorf("the client that wants one connection opened %d", dials)
+			}
+		})
 	}
-	renewed := a.issue(t, "a.test")
-	t.Run("a file is renewed", func(t *testing.T) {
+	atRuntime("a file is renewed", func(t *testing.T) {
 		p.put(t, "certs/a.test.pem", renewed.pem)
 		t.Logf("in force after %s", p.await(t, "a.test", renewed))
-		atRuntime(t)
 	})
-	t.Run("one is put", func(t *testing.T) {
-		for range 2 { // a new one, then another in its place
-			c := a.issue(t, "c.test")
-			p.mustPut(t, "c.test.pem", c)
-			if got := p.served(t, "c.test").SerialNumber.String(); got != c.serial {
-				t.Error("PUT cert is answered before the certificate is in force")
-			}
-			p.keepsSecret(t, c)
-		}
-		atRuntime(t)
-		if mode := p.stat(t, "certs/c.test.pem").Mode(); mode.Perm() != 0o600 {
-			t.Errorf("the file has the mode %v", mode)
-		}
-	})
-	t.Run("what is put cannot be used", func(t *testing.T) {
-		for name, content := range map[string][]byte{"x.pem": []byte("x"), "empty.pem": nil, "big.pem": bytes.Repeat([]byte("x"), 1<<20), "keyless.pem": a.pem,
-			"../x.pem": first.pem, "sub/x.pem": first.pem, ".x.pem": first.pem, "..": first.pem, "x\n.pem": first.pem, "x\x00.pem": first.pem, "": first.pem} {
-			before := p.files(t)
-			if r := p.putCert(t, name, content); r.Code != http.StatusBadRequest || r.Status != "NOK" || r.Message == "" {
-				t.Errorf("PUT cert %q: %+v, want 400", name, r)
-			}
-			if now := p.files(t); !slices.Equal(before, now) {
-				t.Errorf("PUT cert %q left a file: %v, before %v", name, now, before)
-			}
-		}
-		atRuntime(t)
-	})
-	t.Run("a file is broken", func(t *testing.T) {
+	atRuntime("one is put", func(t *testing.T) { p.takesWhatIsPut(t, "c.test") })
+	atRuntime("what is put cannot be used", func(t *testing.T) { p.refusesWhatIsPut(t, first) })
+	atRuntime("a file is broken", func(t *testing.T) {
 		p.put(t, "certs/a.test.pem", renewed.pem[:len(renewed.pem)/2])
 		p.awaitProblem(t, "a.test.pem", true)
 		if got := p.served(t, "a.test").SerialNumber.String(); got != renewed.serial {
@@ -78,14 +46,12 @@ func TestCertificatesComeAndGoUnderLoad(t *testing.T) {
 		}
 		p.put(t, "certs/a.test.pem", renewed.pem)
 		p.awaitProblem(t, "a.test.pem", false)
-		atRuntime(t)
 	})
-	t.Run("one is removed", func(t *testing.T) {
+	atRuntime("one is removed", func(t *testing.T) {
 		if err := os.Remove(filepath.Join(p.dir, "certs/b.test.pem")); err != nil {
 			t.Fatal(err)
 		}
 		p.await(t, "b.test", renewed)
-		atRuntime(t)
 	})
 	t.Run("another one is the default", func(t *testing.T) {
 		front := a.issue(t, "front.test")
@@ -100,6 +66,38 @@ func TestCertificatesComeAndGoUnderLoad(t *testing.T) {
 		}
 	})
 	load.end(t)
+}
+
+// takesWhatIsPut gives a certificate to the API, then another one in its place.
+func (p *proxy) takesWhatIsPut(t *testing.T, host string) {
+	t.Helper()
+	for range 2 {
+		c := p.authority.issue(t, host)
+		p.mustPut(t, host+".pem", c)
+		if got := p.served(t, host).SerialNumber.String(); got != c.serial {
+			t.Error("PUT cert is answered before the certificate is in force")
+		}
+		p.keepsSecret(t, c)
+	}
+	info, err := os.Stat(filepath.Join(p.dir, "certs", host+".pem"))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file: %v %v", info, err)
+	}
+}
+
+// refusesWhatIsPut gives the API what is no certificate, and a good one by names that are none.
+func (p *proxy) refusesWhatIsPut(t *testing.T, good issued) {
+	t.Helper()
+	for name, content := range map[string][]byte{"x.pem": []byte("x"), "empty.pem": nil, "big.pem": bytes.Repeat([]byte("x"), 1<<20), "keyless.pem": p.authority.pem,
+		"../x.pem": good.pem, "sub/x.pem": good.pem, ".x.pem": good.pem, "..": good.pem, "x\n.pem": good.pem, "x\x00.pem": good.pem, "": good.pem} {
+		before := p.files(t)
+		if r := p.putCert(t, name, content); r.Code != http.StatusBadRequest || r.Status != "NOK" || r.Message == "" {
+			t.Errorf("PUT cert %q: %+v, want 400", name, r)
+		}
+		if now := p.files(t); !slices.Equal(before, now) {
+			t.Errorf("PUT cert %q left a file: %v, before %v", name, now, before)
+		}
+	}
 }
 
 func TestACertificateOfTheAPIAndABrokenFileSurviveAKill(t *testing.T) {
@@ -175,99 +173,6 @@ func TestWhatIsToldOfCertificates(t *testing.T) {
 	}
 }
 
-// load is a steady load of requests over TLS that counts what fails.
-type load struct {
-	stop      context.CancelFunc
-	wait      sync.WaitGroup
-	requests  [3]atomic.Int64 // over one connection, HTTP/1.1, HTTP/2
-	dials     atomic.Int64    // of the client that wants one connection
-	mu        sync.Mutex
-	failures  []string
-	protocols [3]string
-}
-
-func (p *proxy) load(t *testing.T) *load {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	l := &load{stop: cancel, protocols: [3]string{"HTTP/1.1", "HTTP/1.1", "HTTP/2.0"}}
-	t.Cleanup(func() { cancel(); l.wait.Wait() })
-	for i, workers := range []int{1, 3, 3} {
-		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: p.authority.trust, ServerName: "a.test"}, ForceAttemptHTTP2: i == 2, MaxIdleConnsPerHost: workers,
-			DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-				if i == 0 {
-					l.dials.Add(1)
-				}
-				return (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, network, address)
-			}}
-		client := &http.Client{Transport: transport, Timeout: 10 * time.Second}
-		for range workers {
-			l.wait.Go(func() { l.work(ctx, client, i, fmt.Sprintf("https://127.0.0.1:%d/", p.tls)) })
-		}
-	}
-	l.goOn(t)
-	return l
-}
-
-// goOn waits until every kind of client has had a hundred more answers.
-func (l *load) goOn(t *testing.T) {
-	t.Helper()
-	for i := range l.requests {
-		deadline, enough := time.Now().Add(20*time.Second), l.requests[i].Load()+100
-		for ; l.requests[i].Load() < enough; time.Sleep(time.Millisecond) {
-			if time.Now().After(deadline) {
-				l.end(t)
-				t.Fatalf("clients of kind %d get no answers", i)
-			}
-		}
-	}
-}
-
-// work sends POSTs, which Go's client does not quietly send again.
-func (l *load) work(ctx context.Context, client *http.Client, kind int, target string) {
-	for tick := time.NewTicker(10 * time.Millisecond); ; {
-		select {
-		case <-ctx.Done():
-			tick.Stop()
-			return
-		case <-tick.C:
-		}
-		failure := ""
-		request, err := http.NewRequest(http.MethodPost, target, io.NopCloser(strings.NewReader("x"))) // a body that cannot be read twice
-		if err == nil {
-			request.Host = "a.test"
-			var response *http.Response
-			if response, err = client.Do(request); err == nil {
-				_, err = io.Copy(io.Discard, response.Body)
-				response.Body.Close()
-				if response.StatusCode != http.StatusOK || response.Proto != l.protocols[kind] {
-					failure = response.Proto + " " + response.Status
-				}
-			}
-		}
-		if err != nil {
-			failure = err.Error()
-		}
-		if failure != "" {
-			l.mu.Lock()
-			l.failures = append(l.failures, fmt.Sprintf("%s: %s", l.protocols[kind], failure))
-			l.mu.Unlock()
-			continue
-		}
-		l.requests[kind].Add(1)
-	}
-}
-
-// end ends the load and wants none of its requests to have failed.
-func (l *load) end(t *testing.T) {
-	t.Helper()
-	l.stop()
-	l.wait.Wait()
-	t.Logf("requests: %d over one connection, %d over HTTP/1.1, %d over HTTP/2; %d failed", l.requests[0].Load(), l.requests[1].Load(), l.requests[2].Load(), len(l.failures))
-	if len(l.failures) > 0 {
-		t.Errorf("%d requests failed, the first: %v", len(l.failures), l.failures[:min(3, len(l.failures))])
-	}
-}
-
 // await waits until a host has this certificate and answers how long that took.
 func (p *proxy) await(t *testing.T, name string, want issued) time.Duration {
 	t.Helper()
@@ -325,15 +230,6 @@ func (p *proxy) reloads(t *testing.T) (n int) {
 		t.Fatal(err)
 	}
 	return n
-}
-
-func (p *proxy) stat(t *testing.T, name string) os.FileInfo {
-	t.Helper()
-	info, err := os.Stat(filepath.Join(p.dir, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return info
 }
 
 // files are those of the proxy's folder and of its certificates.
