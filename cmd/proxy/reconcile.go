@@ -162,7 +162,7 @@ func (r *reconciler) step(ctx context.Context) (pause time.Duration, err error) 
 	r.show(func(v *view) { v.HAProxyOK = true })
 	swarm, err := r.lister.list(ctx, now)
 	if err != nil {
-		return 0, err
+		return 0, errors.Join(err, r.renew(ctx, now, running))
 	}
 	wish := r.declared.current()
 	services, standing := join(swarm.services, wish.services)

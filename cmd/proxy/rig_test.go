@@ -64,14 +64,17 @@ type rig struct {
 	log    *strings.Builder
 }
 
-func newRig(t *testing.T) *rig {
+func newRig(t *testing.T) *rig { return newRigAt(t, "") }
+
+// newRigAt binds more entries than the usual one, in the words of BIND_PORTS.
+func newRigAt(t *testing.T, bind string) *rig {
 	t.Helper()
 	binary := haproxytest.Binary(t)
 	r := &rig{t: t, swarm: &fakeSwarm{}, log: &strings.Builder{}, port: portOf(t, haproxytest.Address(t))}
 	entry := haproxytest.Address(t)
 	r.url = "http://" + entry
 	var c controlSettings
-	c.Dir, c.HAProxy, c.Network, c.DefaultPorts = t.TempDir(), binary, "proxy", entry
+	c.Dir, c.HAProxy, c.Network, c.DefaultPorts, c.BindPorts = t.TempDir(), binary, "proxy", entry, bind
 	for _, s := range []*seconds{&c.TimeoutConnect, &c.TimeoutClient, &c.TimeoutServer, &c.TimeoutQueue, &c.TimeoutTunnel, &c.TimeoutHTTPRequest, &c.TimeoutHTTPKeepAlive, &c.HardStopAfter} {
 		*s = seconds(5 * time.Second)
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"crypto/sha256"
-	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -102,13 +101,4 @@ func (f *tlsFiles) refuse(name, said string, all []certificate) (refused certifi
 		}
 	}
 	return certificate{}, false
-}
-
-// aboutCertificate tells whether HAProxy refused a command about a certificate.
-func aboutCertificate(err error) bool {
-	if all, joined := err.(interface{ Unwrap() []error }); joined {
-		return slices.ContainsFunc(all.Unwrap(), aboutCertificate)
-	}
-	refused := (*refusedError)(nil)
-	return errors.As(err, &refused) && refused.command.Certificate != ""
 }
