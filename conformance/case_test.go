@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net/http"
 	"os/exec"
@@ -37,8 +38,10 @@ func svc(name string, parameters ...string) service { return service{name, param
 type request struct {
 	method, host, path, user string
 	header                   []string
-	second                   bool   // over the second entry
-	want                     string // the fixture server that answers 200, or a code
+	second                   bool             // over the second entry
+	secure                   bool             // over the entry with TLS, with the host as server name
+	certificate              *tls.Certificate // of the client
+	want                     string           // the fixture server that answers 200, or a code
 	check                    func(s seen) error
 }
 
@@ -56,6 +59,12 @@ func method(name string) func(*request)     { return func(r *request) { r.method
 func header(lines ...string) func(*request) { return func(r *request) { r.header = lines } }
 func user(pair string) func(*request)       { return func(r *request) { r.user = pair } }
 func second(r *request)                     { r.second = true }
+func secure(r *request)                     { r.secure = true }
+
+// showing brings a certificate of the client's own, whoever has issued it.
+func showing(c issued) func(*request) {
+	return func(r *request) { r.secure, r.certificate = true, &c.tls }
+}
 
 // sees wants the fixture server to get this path and query.
 func sees(path string) func(*request) {
@@ -190,6 +199,8 @@ func (c testCase) ask(t *testing.T, p *proxy, r request) {
 	got := fmt.Sprint(s.code)
 	if s.code == http.StatusOK && s.answer.Service != "" {
 		got = s.answer.Service
+	} else if s.refusal != "" {
+		got = "refused"
 	}
 	if got != r.want {
 		t.Errorf("%s %s%s %s %s: got %s, want %s", r.method, r.host, r.path, r.user, r.header, got, r.want)

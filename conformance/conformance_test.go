@@ -7,6 +7,9 @@
 //	settings_test.go    what follows from them for the settings and the labels of Docker Flow Proxy that few use
 //	lifecycle_test.go   cases that begin and end services and the program itself
 //	tcp_test.go         cases of reqMode=tcp
+//	https_test.go       cases of HTTPS and of Docker secrets
+//	renewal_test.go     certificates that come, change and go while requests are served
+//	authority_test.go, load_test.go   certificates and a steady load for the tests
 //	proxy_test.go, fixture_test.go   the program and the servers behind it
 //
 // A case whose labels or settings do not exist yet does not run; the test says in one line which these are.

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,10 +23,12 @@ import (
 // proxy is a `proxy run --swarm=false` with a real HAProxy, a folder and ports of its own.
 type proxy struct {
 	entry, second, api int // ports: http, one more http entry (BIND_PORTS), API
+	tls                int // port of an entry with TLS; 0 without one
+	authority          *authority
 	dir                string
+	output             *safeBuffer // what it wrote since it was started
 	command            *exec.Cmd
 	declared           []string // services of the case before
-	output             *safeBuffer
 }
 
 var build struct {
@@ -75,15 +78,30 @@ func start(t *testing.T, environment ...string) *proxy {
 	return p
 }
 
+// startSecure runs a proxy with an entry for TLS, whose files (certs/…, secrets/…) are there before it starts.
+func startSecure(t *testing.T, a *authority, files map[string][]byte, environment ...string) *proxy {
+	t.Helper()
+	ports := freePorts(t, 4)
+	p := &proxy{entry: ports[0], second: ports[1], api: ports[2], tls: ports[3], authority: a, dir: t.TempDir()}
+	for name, content := range files {
+		p.put(t, name, content)
+	}
+	p.run(t, environment...)
+	return p
+}
+
 // run starts the program; a proxy that was killed is started again on the same folder.
 func (p *proxy) run(t *testing.T, environment ...string) {
 	t.Helper()
 	p.command = exec.Command(binary(t), "run", "--swarm=false", "--dir", p.dir)
+	bind := fmt.Sprintf("BIND_PORTS=127.0.0.1:%d", p.second)
+	if p.tls != 0 {
+		bind += fmt.Sprintf(",127.0.0.1:%d:ssl", p.tls)
+	}
 	p.command.Env = append([]string{"PATH=" + os.Getenv("PATH"), "IP=127.0.0.1", fmt.Sprintf("PORT=%d", p.api),
-		fmt.Sprintf("DEFAULT_PORTS=127.0.0.1:%d", p.entry), fmt.Sprintf("BIND_PORTS=127.0.0.1:%d", p.second), "DRAIN_TIMEOUT=1s", "HARD_STOP_AFTER=3"}, environment...)
+		fmt.Sprintf("DEFAULT_PORTS=127.0.0.1:%d", p.entry), bind, "DRAIN_TIMEOUT=1s", "HARD_STOP_AFTER=3"}, environment...)
 	output := &safeBuffer{}
-	p.output = output
-	p.command.Stdout, p.command.Stderr = output, output
+	p.command.Stdout, p.command.Stderr, p.output = output, output, output
 	if err := p.command.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -106,6 +124,21 @@ func (p *proxy) run(t *testing.T, environment ...string) {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
+}
+
+// body is what the API answers to a GET.
+func (p *proxy) body(t *testing.T, path string) string {
+	t.Helper()
+	response, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/%s", p.api, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("GET /%s: %d %s %v", path, response.StatusCode, body, err)
+	}
+	return string(body)
 }
 
 func stop(command *exec.Cmd) {
@@ -209,14 +242,19 @@ type seen struct {
 	body   string
 	answer answer
 	entry  int // the port that was asked
+	// refusal is why the proxy ended the TLS connection; "" when it did not.
+	refusal string
 }
 
 // do sends a request through the entry, over a connection of its own.
 func (p *proxy) do(t *testing.T, r request) seen {
 	t.Helper()
-	port := p.entry
+	port, scheme := p.entry, "http"
 	if r.second {
 		port = p.second
+	}
+	if r.secure {
+		port, scheme = p.tls, "https"
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
@@ -224,7 +262,7 @@ func (p *proxy) do(t *testing.T, r request) seen {
 	if method == "" {
 		method = http.MethodGet
 	}
-	q, err := http.NewRequestWithContext(ctx, method, fmt.Sprintf("http://127.0.0.1:%d%s", port, r.path), nil)
+	q, err := http.NewRequestWithContext(ctx, method, fmt.Sprintf("%s://127.0.0.1:%d%s", scheme, port, r.path), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,11 +277,21 @@ func (p *proxy) do(t *testing.T, r request) seen {
 		name, password, _ := strings.Cut(r.user, ":")
 		q.SetBasicAuth(name, password)
 	}
+	transport := &http.Transport{DisableKeepAlives: true, DisableCompression: true}
+	if r.secure {
+		transport.TLSClientConfig = &tls.Config{RootCAs: p.authority.trust, ServerName: q.Host}
+		if r.certificate != nil { // also to a proxy that would not take it
+			transport.TLSClientConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return r.certificate, nil }
+		}
+	}
 	client := http.Client{
-		Transport:     &http.Transport{DisableKeepAlives: true, DisableCompression: true},
+		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	response, err := client.Do(q)
+	if refused := (*net.OpError)(nil); r.secure && errors.As(err, &refused) && refused.Op == "remote error" {
+		return seen{entry: port, refusal: err.Error()}
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

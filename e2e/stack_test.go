@@ -47,7 +47,7 @@ func deploy(t *testing.T) *stack {
 	s := &stack{t: t, root: root, swarm: swarmtest.Need(t), http: freeAddress(t), api: freeAddress(t), scaler: freeAddress(t), influxd: freeAddress(t)}
 	// A folder that stays: what a run that was interrupted left is removed by the next one.
 	s.env = append(os.Environ(), "SLUICE_STATE="+filepath.Join(root, ".sluice", "e2e"), "SLUICE_NETWORK="+stackName,
-		"SLUICE_HTTP_PORT="+port(s.http), "SLUICE_API_PORT="+port(s.api), "SLUICE_SCALER_PORT="+port(s.scaler), "SLUICE_INFLUX_PORT="+port(s.influxd),
+		"SLUICE_HTTP_PORT="+port(s.http), "SLUICE_HTTPS_PORT="+port(freeAddress(t)), "SLUICE_API_PORT="+port(s.api), "SLUICE_SCALER_PORT="+port(s.scaler), "SLUICE_INFLUX_PORT="+port(s.influxd),
 		"SLUICE_SERVICE="+appName)
 	if os.Getenv("CI") == "" && s.try("docker", "image", "inspect", "sluice/proxy", "sluice/scaler", "sluice/demo-app") != nil {
 		t.Skip("the images are not built: run `make ready` first")

@@ -29,6 +29,8 @@ var claimLabels = []label.Spec{
 		Doc: "Only requests with all of these headers, `Name:value`, compared exactly. Such a route comes before the same one with fewer."},
 	{Name: "srcPort", Kind: label.Port, Indexed: true, Example: "8085", Doc: "Only requests that came to this port of the proxy, which must be one of DEFAULT_PORTS or BIND_PORTS."},
 	{Name: "srcAddr", Kind: label.Text, Indexed: true, Example: "10.0.0.5", Check: checkAddress, Doc: "Only requests that came to this address of the proxy."},
+	{Name: "srcHttpsPort", Kind: label.Port, Indexed: true, Example: "8443",
+		Doc: "Requests that came to this port of the proxy reach the service too, at httpsPort where there is one. With srcPort beside it these are its two ports."},
 	{Name: "isDefaultBackend", Kind: label.Bool, Indexed: true, Default: "false", Example: "true", Doc: "Takes every request that no route takes; of several destinations with it the first in the order of backend names."},
 	{Name: "priority", Kind: label.Int, Indexed: true, Default: "0", Example: "10", Doc: "Routes of a higher priority come before all others."},
 }
@@ -78,8 +80,10 @@ func checkClaim(g label.Group, opts Options) (name, reason string) {
 			return "serviceDomain", err.Error()
 		}
 	}
-	if port := g.Int("srcPort"); port != 0 && entryPorts != nil && !slices.Contains(entryPorts, port) {
-		return "srcPort", "is not one of the proxy's ports (DEFAULT_PORTS, BIND_PORTS)"
+	for _, name := range []string{"srcPort", "srcHttpsPort"} {
+		if port := g.Int(name); port != 0 && entryPorts != nil && !slices.Contains(entryPorts, port) {
+			return name, "is not one of the proxy's ports (DEFAULT_PORTS, BIND_PORTS)"
+		}
 	}
 	return "", ""
 }

@@ -18,12 +18,20 @@ type Plan struct {
 // Command is one line for HAProxy's runtime API.
 type Command struct {
 	Line string
+	// Payload follows the line where it ends in "<<": lines, none of them blank. It may hold a private key.
+	Payload []byte
 	// Expect are the beginnings of answers that mean success; with none a good answer is empty. HAProxy answers errors
 	// on a healthy socket, so an answer that is not expected is an error.
 	Expect []string
 	// Later are beginnings of answers that mean "not yet": the command stands in the next plan again.
 	Later []string
-	// Backend is the backend whose servers it changes; "" for a map.
+	// Ends is how a good answer ends whose beginning tells nothing; "" is anyhow.
+	Ends string
+	// Undo is the command to send when HAProxy refuses this one; "" is none.
+	Undo string
+	// Certificate is the Name of the certificate that it is about; "" for none.
+	Certificate string
+	// Backend is the backend whose servers it changes; "" for a map or a certificate.
 	Backend string
 	// Reason tells a reader why, for the log.
 	Reason string
@@ -35,6 +43,9 @@ func (c Command) Succeeded(answer string) (ok, retry bool) {
 	begins := func(prefix string) bool { return strings.HasPrefix(answer, prefix) }
 	if slices.ContainsFunc(c.Later, begins) {
 		return false, true
+	}
+	if c.Ends != "" {
+		return strings.HasSuffix(answer, c.Ends), false
 	}
 	if len(c.Expect) == 0 {
 		return answer == "", false
@@ -62,6 +73,8 @@ func Diff(running Running, want Config) Plan {
 		plan.Reload = reloadReason(running, want)
 	} else {
 		plan.Commands = append(plan.Commands, changeMaps(running, want)...)
+		entering, leaving, reload := changeCertificates(running, want)
+		plan.Commands, plan.Reload = slices.Concat(plan.Commands, entering, leaving), reload
 	}
 	for _, backend := range shared {
 		commands, leaving := leaveServers(backend, running.Servers[backend], want.Servers[backend])

@@ -20,7 +20,8 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 // TestGolden compares what becomes of labels with the files in testdata: services on top, below them the part of
-// haproxy.cfg that they alone bring, the maps, and the problems. empty.txtar shows the whole of haproxy.cfg.
+// haproxy.cfg that they alone bring, the maps, the list of certificates, and the problems. empty.txtar shows the whole of
+// haproxy.cfg. In front of the services stand, where there is TLS, its settings.
 func TestGolden(t *testing.T) {
 	for _, file := range goldenFiles(t) {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
@@ -28,19 +29,25 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			table, problems := routing.BuildTable(scene(t, section(archive, "services")), goldenOptions(archive))
-			config := render(t, table, settings("*:80"))
-			want := &txtar.Archive{Comment: archive.Comment, Files: []txtar.File{
-				{Name: "services", Data: []byte(section(archive, "services"))},
-			}}
+			s, options := goldenSettings(t, section(archive, "tls")), goldenOptions(archive)
+			options.ClientCA = s.TLS.CAFile != ""
+			table, problems := routing.BuildTable(scene(t, section(archive, "services")), options)
+			config := render(t, table, s)
+			problems = append(problems, config.Problems...)
+			want := &txtar.Archive{Comment: archive.Comment}
+			if text := section(archive, "tls"); text != "" {
+				want.Files = append(want.Files, txtar.File{Name: "tls", Data: []byte(text)})
+			}
+			want.Files = append(want.Files, txtar.File{Name: "services", Data: []byte(section(archive, "services"))})
 			want.Files = append(want.Files, goldenTemplates(archive)...)
-			want.Files = append(want.Files, []txtar.File{
-				{Name: "haproxy.cfg", Data: []byte(difference(t, config, len(table.Backends) == 0))},
-			}...)
+			want.Files = append(want.Files, txtar.File{Name: "haproxy.cfg", Data: []byte(difference(t, config, s, len(table.Backends) == 0))})
 			for _, name := range slices.Sorted(maps.Keys(config.Maps)) {
 				if content := config.Files()[name]; len(content) > 0 {
 					want.Files = append(want.Files, txtar.File{Name: name, Data: content})
 				}
+			}
+			if content := config.Files()["certs.list"]; len(content) > 0 {
+				want.Files = append(want.Files, txtar.File{Name: "certs.list", Data: content})
 			}
 			if len(problems) > 0 {
 				want.Files = append(want.Files, txtar.File{Name: "problems", Data: []byte(list(problems))})
@@ -100,6 +107,41 @@ func goldenOptions(a *txtar.Archive) routing.Options {
 	return options
 }
 
+// goldenSettings reads the lines of "tls"; with some the port 443 ends TLS. All certificates are copies of one.
+func goldenSettings(t *testing.T, text string) routing.Settings {
+	t.Helper()
+	s := settings("*:80")
+	if text == "" {
+		return s
+	}
+	s.Entries = append(s.Entries, routing.HTTPEntry{Address: "*:443", Port: 443, TLS: true})
+	content, err := os.ReadFile("testdata/certificates/a.test.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(text) {
+		word, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		switch word {
+		case "certificate":
+			c, _, err := routing.ParseCertificate(value, content)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Origin = "/certs/" + value
+			s.TLS.Certificates = append(s.TLS.Certificates, c)
+		case "ca":
+			s.TLS.CAFile = value
+		case "list":
+			s.TLS.CrtList = value
+		case "h2":
+			s.TLS.H2 = true
+		default:
+			t.Fatalf("unknown setting %q", word)
+		}
+	}
+	return s
+}
+
 func goldenFiles(t *testing.T) []string {
 	t.Helper()
 	files, err := filepath.Glob("testdata/*.txtar")
@@ -118,13 +160,13 @@ func section(a *txtar.Archive, name string) string {
 }
 
 // difference is what stands in a configuration beside that of no services at all.
-func difference(t *testing.T, c routing.Config, whole bool) string {
+func difference(t *testing.T, c routing.Config, s routing.Settings, whole bool) string {
 	t.Helper()
 	if whole {
 		return c.Text
 	}
 	known := map[string]bool{}
-	for line := range strings.Lines(render(t, routing.Table{}, settings("*:80")).Text) {
+	for line := range strings.Lines(render(t, routing.Table{}, s).Text) {
 		known[line] = true
 	}
 	var text strings.Builder

@@ -343,7 +343,7 @@ func matches(r routing.Route, host, path, agent string) bool {
 
 func TestEveryGoldenIsAcceptedByHAProxy(t *testing.T) {
 	haproxytest.Binary(t)
-	store := openStore(t)
+	store, all := openStore(t), everyTLS(t)
 	for _, file := range goldenFiles(t) {
 		t.Run(file, func(t *testing.T) {
 			archive, err := txtar.ParseFile(file)
@@ -351,8 +351,10 @@ func TestEveryGoldenIsAcceptedByHAProxy(t *testing.T) {
 				t.Fatal(err)
 			}
 			table, _ := routing.BuildTable(scene(t, section(archive, "services")), goldenOptions(archive))
-			if err := checkConfig(t.Context(), store, render(t, table, settings("127.0.0.1:80"))); err != nil {
-				t.Error(err)
+			for _, s := range []routing.Settings{settings("127.0.0.1:80"), all} {
+				if err := checkConfig(t.Context(), store, render(t, table, s)); err != nil {
+					t.Error(err)
+				}
 			}
 		})
 	}

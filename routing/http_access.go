@@ -15,6 +15,7 @@ import (
 type Access struct {
 	AllowFrom      []netip.Prefix // nobody else; nil: everybody
 	DenyFrom       []netip.Prefix
+	ClientCert     bool // only clients that show a certificate of CA_FILE's
 	TLSOnly        bool
 	AllowedMethods []string // nobody else; nil: all
 	DeniedMethods  []string
@@ -34,6 +35,8 @@ var accessLabels = []label.Spec{
 		Doc: "Clients with these addresses get 403."},
 	{Name: "denyHttp", Kind: label.Bool, Indexed: true, Default: "false", Example: "true",
 		Doc: "Requests without TLS get 403."},
+	{Name: "verifyClientSsl", Kind: label.Bool, Indexed: true, Default: "false", Example: "true",
+		Doc: "Only clients that show a certificate signed by an authority of CA_FILE are served; others, and all requests without TLS, get 403."},
 	{Name: "allowedMethods", Kind: label.List, Indexed: true, Example: "GET,DELETE", Check: checkMethods,
 		Doc: "Requests with any other method get 403."},
 	{Name: "deniedMethods", Kind: label.List, Indexed: true, Example: "PUT,POST", Check: checkMethods,
@@ -44,7 +47,7 @@ var accessLabels = []label.Spec{
 
 func (r *httpReader) access() Access {
 	a := Access{
-		AllowFrom: r.prefixes("allowFrom"), DenyFrom: r.prefixes("denyFrom"), TLSOnly: r.g.Bool("denyHttp"),
+		AllowFrom: r.prefixes("allowFrom"), DenyFrom: r.prefixes("denyFrom"), TLSOnly: r.g.Bool("denyHttp"), ClientCert: r.g.Bool("verifyClientSsl"),
 		AllowedMethods: upper(r.g.List("allowedMethods")), DeniedMethods: upper(r.g.List("deniedMethods")),
 	}
 	if text := r.g.Text("rateLimit"); text != "" {

@@ -101,6 +101,8 @@ func anonymousCondition(words []word, side side) (string, error) {
 		}
 		if how == "found" {
 			out = append(out, "-m found")
+		} else if strings.HasPrefix(checked, "var(") { // a variable has no matcher of its own
+			out = append(out, "-m bool")
 		}
 		return strings.Join(out, " "), nil
 	}

@@ -2,18 +2,11 @@ package routing_test
 
 import (
 	"bufio"
-	"cmp"
 	"compress/gzip"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"net/netip"
@@ -33,38 +26,24 @@ type entries struct {
 	plain, secure string
 	settings      routing.Settings
 	haproxy       *haproxytest.HAProxy
+	client        tls.Certificate // that CAFile vouches for
 }
 
 func newEntries(t *testing.T) *entries {
 	t.Helper()
 	e := &entries{plain: haproxytest.Address(t), secure: haproxytest.Address(t)}
-	e.settings = settings(e.plain, e.secure+" ssl crt "+certificate(t))
+	e.settings = settings(e.plain, e.secure)
+	e.settings.Entries[1].TLS = true
+	authority := newCertificate(t, "authority")
+	e.client = authority.issue(newKey(t), "client").client()
+	e.settings.TLS.CAFile = filepath.Join(t.TempDir(), "clients.pem")
+	if err := os.WriteFile(e.settings.TLS.CAFile, authority.root(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	e.settings.TLS.Certificates = []routing.Certificate{newCertificate(t, "a.test").named("a.test.pem")}
 	e.settings.Handover = "abns@sluice-" + e.plain
 	e.haproxy = haproxytest.Start(t, render(t, routing.Table{}, e.settings).Files())
 	return e
-}
-
-func certificate(t *testing.T) string {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"a.test"}}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "cert.pem")
-	content := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}), pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})...)
-	if err := os.WriteFile(path, content, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }
 
 // serve routes the services, all to one task that tells what it saw.
@@ -147,7 +126,7 @@ func (e *entries) ask(t *testing.T, asked string) (*http.Response, http.Header) 
 		}
 		text.WriteString(name + ": " + value + "\r\n")
 	}
-	response := exchange(t, cmp.Or(map[string]string{"S": e.secure}[words[0]], e.plain), words[0] == "S", text.String()+"\r\n")
+	response := exchange(t, e.dial(t, words[0]), text.String()+"\r\n")
 	body := io.Reader(response.Body)
 	if response.Header.Get("Content-Encoding") == "gzip" {
 		var err error
@@ -159,22 +138,37 @@ func (e *entries) ask(t *testing.T, asked string) (*http.Response, http.Header) 
 	if err != nil {
 		t.Fatalf("%s: %v", asked, err)
 	}
-	saw := http.Header{}
-	_ = json.Unmarshal(content, &saw) // HAProxy's own answers are no JSON
-	return response, saw
+	return response, headersOf(content)
 }
 
-func exchange(t *testing.T, address string, secure bool, request string) *http.Response {
+// headersOf reads what mirror wrote.
+func headersOf(content []byte) http.Header {
+	saw := http.Header{}
+	_ = json.Unmarshal(content, &saw) // HAProxy's own answers are no JSON
+	return saw
+}
+
+// dial opens a connection to the http entry (P), to the https entry (S), or to it with a client certificate (C).
+func (e *entries) dial(t *testing.T, entry string) net.Conn {
 	t.Helper()
-	conn, err := net.Dial("tcp", address)
+	conn, err := net.Dial("tcp", map[string]string{"P": e.plain, "S": e.secure, "C": e.secure}[entry])
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
-	if secure {
-		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
+	switch entry {
+	case "S":
+		return tls.Client(conn, &tls.Config{InsecureSkipVerify: true, ServerName: "a.test"})
+	case "C":
+		return tls.Client(conn, &tls.Config{InsecureSkipVerify: true, ServerName: "a.test", Certificates: []tls.Certificate{e.client}})
 	}
+	return conn
+}
+
+// exchange sends a request and reads the head of the answer.
+func exchange(t *testing.T, conn net.Conn, request string) *http.Response {
+	t.Helper()
 	if _, err := io.WriteString(conn, request); err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ import (
 // characters put in, or made of them. It refuses none, and no line says what no label asked for.
 func TestNoHTTPLabelBreaksOutOfItsLine(t *testing.T) {
 	haproxytest.Binary(t)
-	store := openStore(t)
+	store, secure := openStore(t), everyTLS(t)
 	checks, used := 0, map[string]int{}
 	rapid.Check(t, func(t *rapid.T) {
 		if checks++; checks > 60 { // each costs a process
@@ -29,13 +29,17 @@ func TestNoHTTPLabelBreaksOutOfItsLine(t *testing.T) {
 		services := drawNastyHTTP(t, separator)
 		table, _ := routing.BuildTable(services, routing.Options{Network: "proxy", Secrets: secrets(), Separator: separator,
 			CompressionAlgo: rapid.SampledFrom([][]string{nil, {"gzip"}, {"deflate", "gzip"}}).Draw(t, "algo"), DomainAlgo: rapid.SampledFrom([]string{"", "hdr_dom(host)"}).Draw(t, "domain algo"),
-			HTTPSPort: rapid.SampledFrom([]int{0, 443, 8443}).Draw(t, "port")})
+			HTTPSPort: rapid.SampledFrom([]int{0, 443, 8443}).Draw(t, "port"), ClientCA: rapid.Bool().Draw(t, "authority")})
 		for _, b := range table.Backends {
 			for name := range b.HTTP.Origins {
 				used[name]++
 			}
 		}
-		config, err := routing.Render(table, drawSettings(t))
+		drawn := drawSettings(t)
+		if rapid.Bool().Draw(t, "tls") {
+			drawn.Entries, drawn.TLS = secure.Entries, secure.TLS
+		}
+		config, err := routing.Render(table, drawn)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -102,6 +106,10 @@ func drawNastyHTTP(t *rapid.T, separator string) (services []routing.Service) {
 			set := func(name, value string) { s.Labels[fmt.Sprintf("%s%s.%d", label.Prefix, name, n)] = value }
 			set("port", fmt.Sprint(80+n))
 			set("servicePath", fmt.Sprintf("/%s/%d", s.Name, n))
+			if rapid.Bool().Draw(t, "secure") {
+				set("httpsPort", fmt.Sprint(440+n%2))
+				set("srcHttpsPort", fmt.Sprint(440+n%3))
+			}
 			for _, name := range rapid.SliceOfNDistinct(rapid.OneOf(names, rapid.Map(names, headersInstead)), 1, 3, rapid.ID).Draw(t, "labels") {
 				spec, _ := routing.Labels.Lookup(name)
 				example := []rune(spec.Example)

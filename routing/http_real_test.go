@@ -11,15 +11,15 @@ import (
 )
 
 // TestRequestsAndAnswersAreTreatedAsLabelsSay asks the real HAProxy. A case has labels of the service svc (on port 8080,
-// path / unless they say otherwise) or whole services, and requests: the entry (P for http, S for https), the method, host
+// path / unless they say otherwise) or whole services, and requests: the entry (P for http, S for https, C for https with a client certificate), the method, host
 // and target, `Header:value` and `as:user:password`; behind the arrow the status, `Header:value` of the answer,
 // `saw:Header:value` of the request as the task saw it, and `-Header` and `-saw:Header` for absent ones. A space in a
 // value is written as "␣". Cases with a number are those of the public list of routing cases.
 func TestRequestsAndAnswersAreTreatedAsLabelsSay(t *testing.T) {
 	entries := newEntries(t)
-	for _, c := range slices.Concat(userCases(), redirectCases(), headerCases(), accessCases(), balanceCases()) {
+	for _, c := range slices.Concat(userCases(), redirectCases(), headerCases(), accessCases(), balanceCases(), tlsCases()) {
 		t.Run(c.name, func(t *testing.T) {
-			c.options.Network, c.options.Secrets = "proxy", secrets()
+			c.options.Network, c.options.Secrets, c.options.ClientCA = "proxy", secrets(), true
 			entries.serve(t, c.services(), c.options, c.trusted)
 			for line := range strings.Lines(strings.TrimSpace(c.requests)) {
 				asked, want, found := strings.Cut(strings.TrimSpace(line), " => ")

@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -59,6 +60,9 @@ var samples = map[string]sample{
 	"res.hdr(": {onResponse, asText, nameArg}, "res.fhdr(": {onResponse, asText, nameArg}, "res.cook(": {onResponse, asText, nameArg},
 }
 
+// carried are samples that an old worker tells its successor of in its own way (haproxy.cfg.tmpl).
+var carried = map[string]string{"ssl_fc": "var(txn.tls,0)", "ssl_c_used": "var(txn.client,0)"}
+
 // converter changes a sample. Every kind can be read as text, so only other kinds restrict it.
 type converter struct {
 	takes, gives kind
@@ -112,7 +116,7 @@ func expression(source string, side side) (string, kind, error) {
 	case !s.args.MatchString(call[2]):
 		return "", 0, fmt.Errorf("uses %s with arguments that labels cannot use", parts[0])
 	}
-	result, kind := strings.TrimSuffix(key, "(")+call[2], s.kind
+	result, kind := cmp.Or(carried[key], strings.TrimSuffix(key, "(")+call[2]), s.kind
 	for _, part := range parts[1:] {
 		call := callForm.FindStringSubmatch(part)
 		if call == nil {

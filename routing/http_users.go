@@ -73,7 +73,9 @@ func (r *httpReader) auth() Auth {
 func (r *httpReader) users() (users []User, culprit string, err error) {
 	encrypted := r.g.Bool("usersPassEncrypted")
 	var secret []User
-	if name := r.g.Text("usersSecret"); name != "" {
+	name := r.g.Text("usersSecret")
+	unknown := name != "" && r.opts.Secrets == nil
+	if name != "" && !unknown {
 		content, exists := r.opts.Secrets[secretPrefix+name]
 		if !exists {
 			return nil, "usersSecret", fmt.Errorf("names the secret %s%s, which the proxy does not have", secretPrefix, name)
@@ -87,6 +89,9 @@ func (r *httpReader) users() (users []User, culprit string, err error) {
 	}
 	if users, err = parseUsers(r.g.Text("users"), encrypted); err != nil {
 		return nil, "users", err
+	}
+	if unknown { // nobody may pass by a password that is not known here
+		return slices.DeleteFunc(users, func(u User) bool { return u.Password == "" }), "", nil
 	}
 	for i, u := range users {
 		if u.Password != "" {

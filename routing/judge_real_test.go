@@ -18,15 +18,17 @@ import (
 // label's fault: Blame names the backend, and without it the rest is accepted.
 func TestNoLabelBreaksOutOfItsLine(t *testing.T) {
 	haproxytest.Binary(t)
-	store := openStore(t)
+	store, secure := openStore(t), everyTLS(t)
+	certificate := oneLine(newCertificate(t, "*.a.test", "x.a.test", "a.test"))
 	checks, refusals := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		if checks > 40 { // each costs a process
 			return
 		}
-		table, _ := build(drawNasty(t))
+		table, _ := build(drawNasty(t, certificate))
+		s := rapid.SampledFrom([]routing.Settings{settings("127.0.0.1:80"), secure}).Draw(t, "settings")
 		for range len(table.Backends) + 1 {
-			config, err := routing.Render(table, settings("127.0.0.1:80"))
+			config, err := routing.Render(table, s)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -98,7 +100,7 @@ func TestBlameFindsNobodyForAFaultOfTheHead(t *testing.T) {
 }
 
 // drawNasty draws services whose labels hold anything that a label can hold.
-func drawNasty(t *rapid.T) []routing.Service {
+func drawNasty(t *rapid.T, certificate string) []routing.Service {
 	printable := rapid.StringOfN(rapid.SampledFrom([]rune(`aB09/.-_*~!$&'()+;=:@%,"\#{}[]|^<>? é`+"\t\n\x00\u2028")), 0, 20, -1)
 	anything := rapid.OneOf(printable, rapid.String())
 	path := rapid.Map(rapid.StringOfN(rapid.SampledFrom([]rune(`aB09/.-_~!$&'()*+;=:@%`)), 0, 20, -1), func(s string) string { return "/" + s })
@@ -117,6 +119,9 @@ func drawNasty(t *rapid.T) []routing.Service {
 			label.Prefix + "serviceDomain.2":           rapid.OneOf(rapid.Just("*.a.test"), anything).Draw(t, "host"),
 			label.Prefix + "servicePath.3":             path.Draw(t, "path"),
 			label.Prefix + "servicePath.4":             path.Draw(t, "path"),
+			label.Prefix + "serviceCert":               rapid.OneOf(rapid.Just(certificate), mutated(certificate), anything).Draw(t, "certificate"),
+			label.Prefix + "httpsPort.4":               rapid.OneOf(rapid.Just("8443"), anything).Draw(t, "https port"),
+			label.Prefix + "srcHttpsPort.3":            rapid.OneOf(rapid.Just("443"), anything).Draw(t, "entry"),
 			label.Prefix + "reqPathSearchReplace.3":    plain.Draw(t, "plain"),
 			label.Prefix + "reqPathSearchReplace.4":    rewrite.Draw(t, "rewrite"),
 			label.Prefix + "servicePath.5":             path.Draw(t, "path"),
@@ -126,6 +131,14 @@ func drawNasty(t *rapid.T) []routing.Service {
 		}})
 	}
 	return services
+}
+
+// mutated is a text with one character in the place of another.
+func mutated(text string) *rapid.Generator[string] {
+	return rapid.Custom(func(t *rapid.T) string {
+		at := rapid.IntRange(0, len(text)-1).Draw(t, "at")
+		return text[:at] + rapid.StringN(1, 1, -1).Draw(t, "character") + text[at+1:]
+	})
 }
 
 func openStore(t *testing.T) *haproxy.Store {

@@ -29,6 +29,8 @@ var routeLabels = []label.Spec{
 var targetLabels = []label.Spec{
 	{Name: "port", Kind: label.Port, Indexed: true, Example: "8080",
 		Doc: "Port that the tasks listen on."},
+	{Name: "httpsPort", Kind: label.Port, Indexed: true, Example: "8443",
+		Doc: "Port that the tasks listen on for requests that came to the proxy over TLS. The proxy speaks to both ports in the same way."},
 	{Name: "network", Kind: label.Text, Example: "backend",
 		Doc: "Overlay network on which the proxy reaches the tasks. Default: the proxy's NETWORK setting."},
 	{Name: "outboundHostname", Kind: label.List, Indexed: true, Example: "db.example.com", Check: checkOutbound,

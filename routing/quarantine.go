@@ -73,6 +73,34 @@ func ownerOf(lines []string, at int) (backend string, ok bool) {
 	return routeLine(lines[at])
 }
 
+// certificateComplaints find the certificate that HAProxy complains about.
+var certificateComplaints = []*regexp.Regexp{
+	regexp.MustCompile(`line (\d+) in file '[^']*` + regexp.QuoteMeta(certificateList) + `'`),
+	regexp.MustCompile(`'([^']*)'`),
+}
+
+// BlameCertificate finds the certificate that HAProxy refused in what `haproxy -c` wrote, by its Name, and HAProxy's own
+// words. ok is false when none is named.
+func BlameCertificate(c Config, output string) (name, reason string, ok bool) {
+	for line := range strings.Lines(output) {
+		line = strings.TrimSpace(line)
+		for _, form := range certificateComplaints {
+			for _, match := range form.FindAllStringSubmatch(line, -1) {
+				n, err := strconv.Atoi(match[1])
+				for _, f := range c.Certificates {
+					first := n
+					n -= len(f.lines())
+					named := strings.TrimSuffix(match[1], ".key")
+					if err == nil && first >= 1 && n < 1 || named == f.File || strings.HasSuffix(named, "/"+f.File) {
+						return f.Name, line, true
+					}
+				}
+			}
+		}
+	}
+	return "", "", false
+}
+
 // routeLine finds the backend that a line of the frontend chooses.
 func routeLine(line string) (backend string, ok bool) {
 	_, rest, ok := strings.Cut(line, "set-var(txn.be) str(")
@@ -102,7 +130,7 @@ func (t Table) Fingerprint(b Backend) string {
 
 // Filter gives the table without the backends that keep refuses, and without the routes to them.
 func (t Table) Filter(keep func(Backend) bool) Table {
-	kept := Table{Default: t.Default, defaultService: t.defaultService, defaultLine: t.defaultLine}
+	kept := Table{Default: t.Default, defaultService: t.defaultService, defaultLine: t.defaultLine, Certificates: t.Certificates}
 	gone := map[string]bool{}
 	for _, b := range t.Backends {
 		if keep(b) {

@@ -1,15 +1,20 @@
 package routing
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 	"text/template"
 	"time"
+
+	"sluice/internal/label"
 )
 
 // Settings are the operator's choices that stand in haproxy.cfg beside the routes.
@@ -44,6 +49,10 @@ type Config struct {
 	Servers map[string][]Server // backend -> servers
 	// ServerOptions is what the servers of a backend have in common; backends without such labels are missing.
 	ServerOptions map[string]ServerOptions
+	// Certificates end TLS, the default first; none where no entry does.
+	Certificates []CertificateFile
+	// Problems say which certificates are left out, and why.
+	Problems []label.Problem
 }
 
 // Entry is one line of a map.
@@ -66,11 +75,23 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 func Render(t Table, s Settings) (Config, error) {
 	find := newLookup(t.Routes)
 	c := Config{Maps: find.maps, Servers: map[string][]Server{}, ServerOptions: serverOptions(t.Backends)}
+	terminates := slices.ContainsFunc(s.Entries, func(e HTTPEntry) bool { return e.TLS })
+	if terminates {
+		c.Certificates, c.Problems = certificateFiles(t, s.TLS)
+	}
 	head := struct {
 		Settings
 		Shape  string
+		Bind   string // what makes an entry end TLS; "" where none does
 		Lookup []line
-	}{Settings: s, Lookup: append(append(find.lines, rawFrontend(t.Backends)...), line{text: "use_backend %[var(txn.be)] if { var(txn.be) -m found }"})}
+	}{Settings: s, Lookup: append(find.lines, rawFrontend(t.Backends)...)}
+	if terminates {
+		head.Bind = s.TLS.bind(len(c.Certificates) > 0)
+	}
+	if head.Bind != "" {
+		head.Lookup = append(head.Lookup, exchanges(t)...)
+	}
+	head.Lookup = append(head.Lookup, line{text: "use_backend %[var(txn.be)] if { var(txn.be) -m found }"})
 	if t.Default != "" {
 		head.Lookup = append(head.Lookup, t.defaultLine)
 	}
@@ -80,6 +101,9 @@ func Render(t Table, s Settings) (Config, error) {
 	hash := sha256.New()
 	if err := templates.ExecuteTemplate(hash, "head", head); err != nil {
 		return Config{}, fmt.Errorf("render haproxy.cfg: %w", err)
+	}
+	if len(c.Certificates) > 0 { // HAProxy gives the default up only when it starts
+		fmt.Fprintln(hash, "default", c.Certificates[0].listed())
 	}
 	var backends strings.Builder
 	if err := templates.ExecuteTemplate(&backends, "userlists", userlists(t.Backends)); err != nil {
@@ -112,7 +136,14 @@ func Render(t Table, s Settings) (Config, error) {
 // nothing from default-server or HAProxy's defaults, so everything is spelled out.
 func (s Server) options(shared ServerOptions) string { return s.Addr.String() + shared.String() }
 
-// Files gives the configuration as files of one folder: haproxy.cfg and the maps beside it.
+// Same tells whether both are the same files.
+func (c Config) Same(other Config) bool {
+	return c.Text == other.Text && maps.EqualFunc(c.Maps, other.Maps, slices.Equal) &&
+		slices.EqualFunc(c.Certificates, other.Certificates, func(a, b CertificateFile) bool { return a.listed() == b.listed() && bytes.Equal(a.PEM, b.PEM) })
+}
+
+// Files gives the configuration as files of one folder: haproxy.cfg, and beside it the maps and the certificates with
+// their private keys.
 func (c Config) Files() map[string][]byte {
 	files := map[string][]byte{"haproxy.cfg": []byte(c.Text)}
 	for name, entries := range c.Maps {
@@ -121,6 +152,12 @@ func (c Config) Files() map[string][]byte {
 			fmt.Fprintf(&b, "# %s\n%s %s\n", e.Comment, e.Key, e.Value)
 		}
 		files[name] = []byte(b.String())
+	}
+	if len(c.Certificates) > 0 {
+		files[certificateList] = certificateLines(c.Certificates)
+	}
+	for _, f := range c.Certificates {
+		files[f.File] = f.PEM
 	}
 	return files
 }

@@ -72,6 +72,12 @@ func destinationRoutes(b Backend, g label.Group, algo string, hosts, paths []str
 			routes = append(routes, r)
 		}
 	}
+	if port := g.Int("srcHttpsPort"); port != 0 && port != base.Bind.Port {
+		for _, r := range routes {
+			r.Bind.Port, r.Backend, r.Label = port, cmp.Or(b.Secure, b.Name), r.Label+" "+g.Key("srcHttpsPort")
+			routes = append(routes, r)
+		}
+	}
 	return routes
 }
 

@@ -13,6 +13,7 @@ type Running struct {
 	Backends map[string]bool                     // those without servers too
 	Servers  map[string]map[string]RunningServer // backend -> name
 	Maps     map[string]map[string]string        // file name -> key -> value
+	Certificates
 }
 
 // RunningServer is a server as HAProxy has it.

@@ -44,7 +44,8 @@ type Options struct {
 	HTTPSOnly bool              // for services that do not say
 	HTTPSPort int               // where clients reach https, for redirects; 0 is 443
 	Users     []User            // for services without users of their own; none: no authentication
-	Secrets   map[string]string // what usersSecret may name: dfp_users_<name> -> content
+	Secrets   map[string]string // what usersSecret may name: dfp_users_<name> -> content; nil when they are not known, then usersSecret is not judged
+	ClientCA  bool              // clients are asked for certificates (TLS.CAFile), so that verifyClientSsl can be kept
 
 	Separator                        string   // between the items of lists in labels; "" is a comma
 	DomainAlgo                       string   // serviceDomainAlgo of services that do not say; "" is exact
@@ -62,6 +63,8 @@ type Table struct {
 	Routes   []Route   // best first
 	Default  string    // the backend of requests that no route takes; "" is none
 	Backends []Backend // by name
+	// Certificates of services (serviceCert), by service.
+	Certificates []Certificate
 
 	defaultService string
 	defaultLine    line
@@ -75,6 +78,7 @@ type Backend struct {
 	Default  bool // takes what no route takes
 	Index    int  // of the labels; 0 for labels without one
 	Port     int
+	Secure   string // the backend that its requests over TLS go to instead; "" for none
 	Rewrites []Rewrite
 	HTTP     HTTP              // what is done to requests and answers on the way
 	Raw      Raw               // lines that labels write themselves
@@ -95,7 +99,12 @@ func BuildTable(services []Service, opts Options) (Table, []label.Problem) {
 	var table Table
 	var problems []label.Problem
 	for _, service := range slices.SortedFunc(slices.Values(services), func(a, b Service) int { return cmp.Compare(a.Name, b.Name) }) {
+		service.Labels = onOneLine(service.Labels)
 		routes, backends, found := readService(service, opts)
+		if len(backends) > 0 && service.Labels[certificateKey] != "" {
+			certificate, unusable := serviceCertificate(service, opts)
+			table.Certificates, found = append(table.Certificates, certificate...), append(found, unusable...)
+		}
 		table.Routes = append(table.Routes, routes...)
 		table.Backends = append(table.Backends, backends...)
 		problems = append(problems, found...)
@@ -153,6 +162,9 @@ func readService(s Service, opts Options) (routes []Route, backends []Backend, p
 		if b.Name != "" {
 			routes, backends = append(routes, r...), append(backends, b)
 		}
+		if b.Secure != "" {
+			backends = append(backends, secureBackend(b, values.At(index)))
+		}
 	}
 	return routes, backends, problems
 }
@@ -182,6 +194,12 @@ func readDestination(s Service, g label.Group, opts Options) (routes []Route, b 
 	b = Backend{
 		Name: fmt.Sprintf("%s-be%d_%d", cmp.Or(g.Text("aclName"), s.shown(g)), g.Int("port"), g.Index()), Service: s.Name, Stack: s.Stack,
 		Index: g.Index(), Port: g.Int("port"), Labels: map[string]string{"backend": strings.TrimSpace(g.Key("port") + " " + g.Key("aclName"))},
+	}
+	if port := g.Int("httpsPort"); port != 0 && port != b.Port {
+		b.Secure = fmt.Sprintf("https-%s-be%d_%d", cmp.Or(g.Text("aclName"), s.shown(g)), port, g.Index())
+	}
+	if g.Bool("verifyClientSsl") && !opts.ClientCA {
+		problems = append(problems, label.Problem{Service: s.Name, Label: g.Key("verifyClientSsl"), Value: g.Raw("verifyClientSsl"), Reason: "lets nobody in: the proxy has no CA_FILE to verify clients by"})
 	}
 	if g.Has("reqPathReplace") && g.Text("reqPathSearch") == "" {
 		return refuse(g.Key("reqPathReplace"), "does nothing without reqPathSearch")

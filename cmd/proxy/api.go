@@ -21,9 +21,12 @@ type api struct {
 
 	showStat func(context.Context) ([]byte, error) // HAProxy's statistics as CSV
 	declared *declarations
+	certDir  string // where certificates of the API are kept
 	again    func() // makes the reconciler look again
 	guard    guard
 	siblings *siblings // nil where changes are not passed on
+	// certificates are what siblings know of those in certDir; nil without siblings.
+	certificates *blobShelf
 }
 
 func (a api) handler() http.Handler {
@@ -35,6 +38,7 @@ func (a api) handler() http.Handler {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.gather, promhttp.HandlerOpts{}))
 	a.handleDFP(mux)
 	a.siblings.handle(mux, a.guard)
+	a.handleCert(mux)
 	return mux
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -17,13 +18,14 @@ import (
 // routeSettings decide what the configuration is. Names are those of Docker Flow Proxy where it has them.
 type routeSettings struct {
 	Network        string   `env:"NETWORK" default:"proxy" help:"Overlay network on which the proxy reaches the tasks."`
-	DefaultPorts   string   `env:"DEFAULT_PORTS" default:"80" placeholder:"PORT,…" help:"Ports of the http entries, separated by commas: 80, 127.0.0.1:7080 or 443:ssl."`
+	DefaultPorts   string   `env:"DEFAULT_PORTS" default:"80,443:ssl" placeholder:"80,443:ssl" help:"Ports of the http entries, separated by commas: 80, 127.0.0.1:7080 or 443:ssl. Without a certificate a port with :ssl is bound without TLS, which is reported unless this is left as it is."`
 	BindPorts      string   `env:"BIND_PORTS" placeholder:"PORT,…" help:"More ports of the same kind."`
 	HTTPSOnly      bool     `name:"https-only" env:"HTTPS_ONLY" help:"Send requests of services that do not say otherwise to https."`
 	Users          string   `env:"USERS" placeholder:"USER:PASSWORD,…" help:"Who may use services without users of their own; by default everybody."`
 	UsersEncrypted bool     `name:"users-pass-encrypted" env:"USERS_PASS_ENCRYPTED" help:"The passwords of USERS are hashes of crypt(3)."`
 	TrustedProxies []string `env:"TRUSTED_PROXIES" placeholder:"CIDR,…" help:"Front proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; by default none."`
 	Maxconn        int      `env:"MAXCONN" help:"Connections per HAProxy worker; by default what the limit of open files allows."`
+	tlsSettings
 
 	dialect
 	frontendSettings
@@ -56,7 +58,8 @@ func (s *seconds) UnmarshalText(text []byte) error {
 
 // options reads what settings has checked.
 func (r routeSettings) options(dir string) routing.Options {
-	options := routing.Options{Network: r.Network, HTTPSOnly: r.HTTPSOnly, Secrets: userSecrets(dir)}
+	// Without a DIR this may be another machine than the proxy's, where its CA_FILE is not known.
+	options := routing.Options{Network: r.Network, HTTPSOnly: r.HTTPSOnly, Secrets: userSecrets(dir), ClientCA: r.CAFile != "" || dir == ""}
 	options.Users, _ = routing.ParseUsers(r.Users, r.UsersEncrypted)
 	_ = r.dialect.fill(&options) // checked by settings
 	entries, _ := r.entries()
@@ -69,13 +72,20 @@ func (r routeSettings) options(dir string) routing.Options {
 	return options
 }
 
-// userSecrets reads the Docker secrets dfp_users_* of the proxy; DIR/secrets stands beside /run/secrets where there is a DIR.
-func userSecrets(dir string) map[string]string {
-	secrets, folders := map[string]string{}, []string{"/run/secrets"}
-	if dir != "" {
-		folders = append(folders, filepath.Join(dir, "secrets"))
+// secretFolders are where the proxy's Docker secrets are, the first one first; DIR/secrets stands beside /run/secrets where
+// there is a DIR.
+func secretFolders(dir string) []string {
+	if dir == "" {
+		return []string{"/run/secrets"}
 	}
-	for _, folder := range folders {
+	return []string{filepath.Join(dir, "secrets"), "/run/secrets"}
+}
+
+// userSecrets reads the secrets dfp_users_*. Without a DIR this may be another machine than the proxy's: then none means
+// that nothing is known of them, and the answer is nil.
+func userSecrets(dir string) map[string]string {
+	secrets := map[string]string{}
+	for _, folder := range slices.Backward(secretFolders(dir)) { // the first one has the last word
 		files, _ := filepath.Glob(filepath.Join(folder, "dfp_users_*"))
 		for _, file := range files {
 			if content, err := os.ReadFile(file); err == nil { // one that is missing is reported where a label names it
@@ -83,18 +93,24 @@ func userSecrets(dir string) map[string]string {
 			}
 		}
 	}
+	if dir == "" && len(secrets) == 0 {
+		return nil
+	}
 	return secrets
 }
 
 func (r routeSettings) settings(dir string) (routing.Settings, error) {
 	// Several proxies of one network namespace have folders of their own, so the folder gives the socket its name.
 	own := sha256.Sum256([]byte(dir))
-	s := routing.Settings{Handover: fmt.Sprintf("abns@sluice-%x", own[:6]), Maxconn: r.Maxconn, HardStopAfter: time.Duration(r.HardStopAfter), Timeouts: routing.Timeouts{
+	s := routing.Settings{Handover: fmt.Sprintf("abns@sluice-%x", own[:6]), Maxconn: r.Maxconn, HardStopAfter: time.Duration(r.HardStopAfter), TLS: r.tls(), Timeouts: routing.Timeouts{
 		Connect: time.Duration(r.TimeoutConnect), Client: time.Duration(r.TimeoutClient), Server: time.Duration(r.TimeoutServer),
 		Queue: time.Duration(r.TimeoutQueue), Tunnel: time.Duration(r.TimeoutTunnel),
 		HTTPRequest: time.Duration(r.TimeoutHTTPRequest), HTTPKeepAlive: time.Duration(r.TimeoutHTTPKeepAlive)}}
 	entries, err := r.entries()
 	if err != nil {
+		return s, err
+	}
+	if err := r.check(); err != nil {
 		return s, err
 	}
 	if _, err := routing.ParseUsers(r.Users, r.UsersEncrypted); r.Users != "" && err != nil {
@@ -137,6 +153,9 @@ func (p place) spoolDir() string  { return filepath.Join(p.Dir, "spool") }
 
 // declaredFile keeps the services that the API gave.
 func (p place) declaredFile() string { return filepath.Join(p.Dir, "services.json") }
+
+// stampsFile keeps when the certificates of the API were changed.
+func (p place) stampsFile() string { return filepath.Join(p.Dir, "certificates.json") }
 
 // controlSettings are everything that the controller needs. They are read once, here.
 type controlSettings struct {

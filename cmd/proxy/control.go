@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"slices"
 	"syscall"
 	"time"
 
@@ -53,8 +52,9 @@ func (c *controlCommand) Run(ctx context.Context) error {
 	}
 	registry := prometheus.NewRegistry()
 	loop := &reconciler{
-		lister: lister{swarm: reader}, declared: declared, resolver: newResolver(), standing: slices.Concat(withoutTLS(entries), withoutSiblings(c.controlSettings)),
-		engine: engine{master: haproxy.Dial(c.socket()), store: store}, gate: newGate(),
+		lister: lister{swarm: reader}, declared: declared, resolver: newResolver(), files: newTLSFiles(c.routeSettings, c.place), plain: newPlainPorts(c.routeSettings, entries),
+		standing: withoutSiblings(c.controlSettings),
+		engine:   engine{master: haproxy.Dial(c.socket()), store: store}, gate: newGate(),
 		options: c.options(c.Dir), settings: settings, log: log, metrics: newMetrics(registry), refused: map[string]quarantined{},
 	}
 	loop.view.Store(&view{})
@@ -73,9 +73,12 @@ func (c *controlCommand) Run(ctx context.Context) error {
 	go hints(ctx, events, again)
 	group.Go(func() error { loop.run(ctx, again); return nil })
 	group.Go(func() error { export.run(ctx); return nil })
-	answers := api{view: loop.view.Load, recent: export.recent, gather: registry, showStat: showStat(loop.engine.master),
+	answers := api{view: loop.view.Load, recent: export.recent, gather: registry, showStat: showStat(loop.engine.master), certDir: certificatesDir(c.Dir),
 		declared: declared, guard: guard{token: c.APIToken}, again: func() { poke(again) }}
-	if answers.siblings = c.siblings(instance, answers, log); answers.siblings != nil {
+	if err := c.joinSiblings(instance, &answers, log); err != nil {
+		return err
+	}
+	if answers.siblings != nil {
 		group.Go(func() error { answers.siblings.run(ctx); return nil })
 	}
 	group.Go(func() error { return c.Serve(ctx, answers.handler()) })
@@ -106,14 +109,17 @@ func (c *controlCommand) declarations(instance string, log zerolog.Logger) (*dec
 }
 
 // siblings are the other proxies of the service; nil where changes are not passed on.
-func (c *controlCommand) siblings(instance string, a api, log zerolog.Logger) *siblings {
+func (c *controlCommand) joinSiblings(instance string, a *api, log zerolog.Logger) (err error) {
 	if c.ServiceName == "" || c.APIToken == "" {
 		return nil
 	}
-	s := newSiblings(c.controlSettings, instance, log)
-	s.again, s.inForce = a.again, a.inForce
-	s.shelves[servicesKind] = a.declared
-	return s
+	if a.certificates, err = openBlobShelf(c.stampsFile(), sharedCertificates{a.certDir}, instance); err != nil {
+		return err
+	}
+	a.siblings = newSiblings(c.controlSettings, instance, log)
+	a.siblings.again, a.siblings.inForce = a.again, a.inForce
+	a.siblings.shelves[servicesKind], a.siblings.shelves[certificatesKind] = a.declared, a.certificates
+	return nil
 }
 
 // showStat asks the worker that takes connections.

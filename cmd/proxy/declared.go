@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -120,6 +119,14 @@ func (d *declarations) askReload() uint64 {
 	return d.wish.version
 }
 
+// askLook answers a version that is in force when a step has looked at everything that was there before this call.
+func (d *declarations) askLook() uint64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.wish.version++
+	return d.wish.version
+}
+
 // keep makes a new state the present one, once it is on disk. The caller holds mu.
 func (d *declarations) keep(given map[string]labels, marks map[string]mark) error {
 	forgetOld(marks, given, time.Now())
@@ -166,21 +173,7 @@ func (d *declarations) save(services map[string]labels, marks map[string]mark) e
 	if err != nil {
 		return err
 	}
-	return replaceFile(d.file, content)
-}
-
-// replaceFile writes a file of mode 0600 in one step.
-func replaceFile(file string, content []byte) error {
-	aside, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*") // of mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(aside.Name()) // it is gone when all went well
-	_, err = aside.Write(content)
-	if err = errors.Join(err, aside.Sync(), aside.Close()); err != nil {
-		return err
-	}
-	return os.Rename(aside.Name(), file)
+	return writeWhole(d.file, content)
 }
 
 // join adds the declared services to the swarm's. The swarm's service wins over a declared one of the same name, for it

@@ -213,9 +213,41 @@ func TestEntriesAreReadAndBoundOnce(t *testing.T) {
 			t.Errorf("%q and %q: %v %s", row.ports, row.more, err, diff)
 		}
 	}
-	entries, _ := routeSettings{DefaultPorts: "80,443:ssl"}.entries()
-	if problems := withoutTLS(entries); len(problems) != 1 || problems[0].Value != "443:ssl" {
-		t.Errorf("a TLS port without certificates is not reported: %v", problems)
+}
+
+func TestPortsWithoutACertificateAreReportedUnlessNobodyAskedForThem(t *testing.T) {
+	for _, row := range []struct {
+		ports, more string
+		certificate bool
+		want        []string // values of the problems
+		log         int      // lines
+	}{
+		{ports: "80,443:ssl", log: 1},
+		{ports: "80,443:ssl", more: "8443:ssl", want: []string{"8443:ssl"}, log: 1},
+		{ports: "80,8443:ssl", want: []string{"8443:ssl"}},
+		{ports: "80"},
+		{ports: "80,8443:ssl", certificate: true},
+	} {
+		r := routeSettings{DefaultPorts: row.ports, BindPorts: row.more}
+		entries, err := r.entries()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want routing.Config
+		if row.certificate {
+			want.Certificates = []routing.CertificateFile{{}}
+		}
+		var log strings.Builder
+		plain := newPlainPorts(r, entries)
+		for range 2 {
+			var values []string
+			for _, p := range plain.judge(want, routing.Settings{}, zerolog.New(&log)) {
+				values = append(values, p.Value)
+			}
+			if diff := cmp.Diff(row.want, values); diff != "" || strings.Count(log.String(), "\n") != row.log {
+				t.Errorf("%+v: %s log: %s", row, diff, log.String())
+			}
+		}
 	}
 }
 

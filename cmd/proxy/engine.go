@@ -62,7 +62,41 @@ func (e *engine) readAll(ctx context.Context, pid int) (routing.Running, error) 
 	if running.Servers, err = routing.ParseServers(answer); err != nil {
 		return routing.Running{}, err
 	}
-	return running, e.readMaps(ctx, pid, &running)
+	if err := e.readMaps(ctx, pid, &running); err != nil {
+		return routing.Running{}, err
+	}
+	return running, e.readCertificates(ctx, pid, &running, nil)
+}
+
+// readCertificates reads which certificates there are, and of those that changed, or were not known, what they hold.
+func (e *engine) readCertificates(ctx context.Context, pid int, running *routing.Running, changed map[string]bool) error {
+	answer, err := e.master.Ask(ctx, pid, routing.ShowCertificateList)
+	if err != nil {
+		return err
+	}
+	if running.List, err = routing.ParseCertificateList(answer); err != nil {
+		return err
+	}
+	if answer, err = e.master.Ask(ctx, pid, "show ssl cert"); err != nil {
+		return err
+	}
+	before := running.Stored
+	running.Stored = map[string]routing.RunningCertificate{}
+	var files []string
+	files, running.Transaction = routing.ParseCertificateNames(answer)
+	for _, file := range files {
+		if known, ok := before[file]; ok && !changed[file] {
+			running.Stored[file] = known
+			continue
+		}
+		if answer, err = e.master.Ask(ctx, pid, "show ssl cert "+file); err != nil {
+			return err
+		}
+		if running.Stored[file], err = routing.ParseCertificateStatus(answer); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (e *engine) readShape(ctx context.Context, pid int) (string, error) {
@@ -86,14 +120,29 @@ func (e *engine) readMaps(ctx context.Context, pid int, running *routing.Running
 	return nil
 }
 
-// send applies commands one by one. What HAProxy refuses does not stop the others; it is read back afterwards, so the
-// next plan starts from what really runs. waiting counts the servers that still have connections.
+// refusedError is a command that HAProxy did not take.
+type refusedError struct {
+	command routing.Command
+	answer  string
+}
+
+func (e *refusedError) Error() string {
+	return fmt.Sprintf("send %q: HAProxy answers %q", e.command.Line, e.answer)
+}
+
+// send applies commands one by one. What HAProxy refuses (a *refusedError each) does not stop the others, but the further
+// ones about the same certificate; it is read back afterwards, so the next plan starts from what really runs. waiting
+// counts the servers that still have connections.
 func (e *engine) send(ctx context.Context, commands []routing.Command) (done, waiting int, err error) {
-	touched := map[string]bool{}
+	var t touched
 	var refused []error
+	spoiled := map[string]bool{}
 	for _, c := range commands {
-		touched[c.Backend] = true
-		answer, err := e.master.Ask(ctx, e.worker.PID, c.Line)
+		if spoiled[c.Certificate] {
+			continue
+		}
+		t.add(c)
+		answer, err := e.tell(ctx, c)
 		if err != nil {
 			e.worker = haproxy.Worker{} // read everything again
 			return done, waiting, err
@@ -104,24 +153,66 @@ func (e *engine) send(ctx context.Context, commands []routing.Command) (done, wa
 		case retry:
 			waiting++
 		default:
-			refused = append(refused, fmt.Errorf("send %q: HAProxy answers %q", c.Line, answer))
+			spoiled[c.Certificate] = c.Certificate != ""
+			refused = append(refused, &refusedError{c, string(answer)})
 		}
 	}
-	if err := e.readTouched(ctx, touched); err != nil {
+	if err := e.readTouched(ctx, t); err != nil {
 		e.worker = haproxy.Worker{}
 		refused = append(refused, err)
 	}
 	return done, waiting, errors.Join(refused...)
 }
 
-func (e *engine) readTouched(ctx context.Context, touched map[string]bool) error {
-	for backend := range touched {
-		if backend == "" {
-			if err := e.readMaps(ctx, e.worker.PID, &e.running); err != nil {
-				return err
-			}
-			continue
+// tell sends a command, and the one that undoes what it leaves when HAProxy refuses it.
+func (e *engine) tell(ctx context.Context, c routing.Command) (answer []byte, err error) {
+	if c.Payload != nil {
+		answer, err = e.master.AskWith(ctx, e.worker.PID, c.Line, c.Payload)
+	} else {
+		answer, err = e.master.Ask(ctx, e.worker.PID, c.Line)
+	}
+	if ok, retry := c.Succeeded(string(answer)); err == nil && !ok && !retry && c.Undo != "" {
+		_, err = e.master.Ask(ctx, e.worker.PID, c.Undo)
+	}
+	return answer, err
+}
+
+// touched is what commands may have changed.
+type touched struct {
+	backends     map[string]bool
+	maps         bool
+	certificates map[string]bool // by file
+}
+
+func (t *touched) add(c routing.Command) {
+	switch {
+	case c.Certificate != "":
+		if t.certificates == nil {
+			t.certificates = map[string]bool{}
 		}
+		t.certificates[routing.CertificateFileName(c.Certificate)] = true
+	case c.Backend != "":
+		if t.backends == nil {
+			t.backends = map[string]bool{}
+		}
+		t.backends[c.Backend] = true
+	default:
+		t.maps = true
+	}
+}
+
+func (e *engine) readTouched(ctx context.Context, t touched) error {
+	if t.maps {
+		if err := e.readMaps(ctx, e.worker.PID, &e.running); err != nil {
+			return err
+		}
+	}
+	if t.certificates != nil {
+		if err := e.readCertificates(ctx, e.worker.PID, &e.running, t.certificates); err != nil {
+			return err
+		}
+	}
+	for backend := range t.backends {
 		answer, err := e.master.Ask(ctx, e.worker.PID, "show servers state "+backend)
 		if err != nil {
 			return err

@@ -7,7 +7,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rs/zerolog"
+
 	"sluice/internal/label"
+	"sluice/routing"
 )
 
 // entry is a place at which HAProxy takes requests.
@@ -66,12 +69,34 @@ func parseEntry(text string) (e entry, ok bool) {
 	return e, err == nil && n >= 1 && n <= 65535 && e.address != "" && plain
 }
 
-// withoutTLS reports the ports that shall end TLS but cannot, for there are no certificates.
-func withoutTLS(entries []entry) (problems []label.Problem) {
-	for _, e := range entries {
-		if e.tls {
-			problems = append(problems, label.Problem{Service: "(settings)", Label: e.setting, Value: e.text, Reason: "there is no certificate: the port is bound without TLS"})
+// defaultPorts is DEFAULT_PORTS where nobody says otherwise.
+const defaultPorts = "80,443:ssl"
+
+// plainPorts are the ports that shall end TLS but cannot for as long as there is no certificate.
+type plainPorts struct {
+	entries []entry
+	quiet   bool // DEFAULT_PORTS is as it was: who left it so may want no TLS and is told in the log alone
+	told    bool
+}
+
+func newPlainPorts(r routeSettings, entries []entry) plainPorts {
+	return plainPorts{entries: slices.DeleteFunc(slices.Clone(entries), func(e entry) bool { return !e.tls }), quiet: r.DefaultPorts == defaultPorts}
+}
+
+// judge reports the ports while nothing ends TLS.
+func (p *plainPorts) judge(want routing.Config, s routing.Settings, log zerolog.Logger) (problems []label.Problem) {
+	if len(want.Certificates) > 0 || s.TLS.CrtList != "" {
+		p.told = false
+		return nil
+	}
+	for _, e := range p.entries {
+		const reason = "there is no certificate: the port is bound without TLS"
+		if !p.quiet || e.setting != "DEFAULT_PORTS" {
+			problems = append(problems, label.Problem{Service: "(settings)", Label: e.setting, Value: e.text, Reason: reason})
+		} else if !p.told {
+			log.Info().Str("port", e.text).Msg(reason)
 		}
 	}
+	p.told = true
 	return problems
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"sluice/internal/label"
 	"sluice/routing"
@@ -29,6 +30,7 @@ func (c *explainCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	settings, _, _ = newTLSFiles(c.routeSettings, place{}).settings(settings, time.Now())
 	return explain(os.Stdout, c.Service, services, c.options(""), settings)
 }
 
@@ -48,6 +50,7 @@ func explain(w io.Writer, name string, services []routing.Service, options routi
 	if err != nil {
 		return err
 	}
+	problems = withoutSecrets(append(problems, config.Problems...))
 	lines := linesByLabel(config, name)
 	fmt.Fprintf(w, "%s: %d replicas, %d tasks ready\n", name, service.Replicas, len(service.Tasks))
 	for _, key := range slices.Sorted(maps.Keys(service.Labels)) {

@@ -11,7 +11,7 @@ import (
 type metrics struct {
 	reloads, failures, commands prometheus.Counter
 	routes, problems            prometheus.Gauge
-	servers                     *prometheus.GaugeVec
+	servers, notAfter           *prometheus.GaugeVec
 }
 
 func newMetrics(registry prometheus.Registerer) *metrics {
@@ -23,15 +23,22 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		problems: prometheus.NewGauge(prometheus.GaugeOpts{Name: "sluice_proxy_problems", Help: "Labels that could not be used."}),
 		servers:  prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "sluice_proxy_servers", Help: "Tasks that take traffic."}, []string{"service", "backend"}),
 	}
-	registry.MustRegister(m.reloads, m.failures, m.commands, m.routes, m.problems, m.servers)
+	m.notAfter = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "sluice_proxy_certificate_not_after_seconds", Help: "When a certificate in use expires, as Unix time."}, []string{"certificate", "origin"})
+	registry.MustRegister(m.reloads, m.failures, m.commands, m.routes, m.problems, m.servers, m.notAfter)
 	return m
 }
 
-func (m *metrics) observe(t routing.Table, problems []label.Problem) {
+func (m *metrics) observe(t routing.Table, served []certificate, problems []label.Problem) {
 	m.routes.Set(float64(len(t.Routes)))
 	m.problems.Set(float64(len(problems)))
 	m.servers.Reset() // backends that are gone must not stay
 	for _, b := range t.Backends {
 		m.servers.WithLabelValues(b.Service, b.Name).Set(float64(len(b.Servers)))
+	}
+	m.notAfter.Reset()
+	for _, c := range served {
+		if c.used {
+			m.notAfter.WithLabelValues(c.Name, c.Origin).Set(float64(c.info.NotAfter.Unix()))
+		}
 	}
 }

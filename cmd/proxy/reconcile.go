@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -45,6 +44,8 @@ type reconciler struct {
 	gate     *gate
 	options  routing.Options
 	settings routing.Settings
+	files    *tlsFiles
+	plain    plainPorts
 	standing []label.Problem // of the settings, for as long as the program runs
 	log      zerolog.Logger
 	metrics  *metrics
@@ -77,6 +78,7 @@ type view struct {
 	Services  []routing.Service // that were looked at
 	Config    string            // haproxy.cfg as it is in force
 	Declared  uint64            // the version of the declarations that is in force
+	TLS       []certificate     // in their order, those of services last
 	Problems  []label.Problem
 	Waiting   map[netip.AddrPort]error // tasks that take no connection yet
 	Applied   bool                     // a complete listing of the swarm has been applied
@@ -180,23 +182,24 @@ func (r *reconciler) step(ctx context.Context) (pause time.Duration, err error) 
 	options.Templates = readTemplates(services, options)
 	table, problems := routing.BuildTable(services, options)
 	table, problems = r.withoutRefused(table, slices.Concat(problems, standing, r.standing))
-	problems = withoutSecrets(problems)
+	settings, table, served, found := r.files.join(r.settings, table, now)
 	closed := r.gate.closed(ctx, table, serving(running))
 	table = table.WithoutServers(func(s routing.Server) error { return closed[s.Addr] })
-	want, err := routing.Render(table, r.settings)
+	want, err := routing.Render(table, settings)
 	if err != nil {
 		return 0, err
 	}
+	problems = withoutSecrets(slices.Concat(problems, found, want.Problems, r.plain.judge(want, settings, r.log)))
 	plan := routing.Diff(running, want)
 	if plan.Reload == "" && r.reloaded < wish.reload {
 		plan.Reload = "asked for by the API"
 	}
-	if err := r.apply(ctx, now, plan, want, table); err != nil {
+	if err := r.apply(ctx, now, plan, change{want, table, marked(served, want)}); err != nil {
 		return 0, err
 	}
 	r.report(problems)
 	r.note(routing.Notes(services, options))
-	r.metrics.observe(table, problems)
+	r.metrics.observe(table, served, problems)
 	// An empty view before the first reload would let /readyz say "ready" for routes that nobody serves yet.
 	applied := plan.Reload == "" || r.change.shape == ""
 	declared := r.view.Load().Declared
@@ -205,7 +208,7 @@ func (r *reconciler) step(ctx context.Context) (pause time.Duration, err error) 
 	}
 	r.show(func(v *view) {
 		r.done.services, r.done.routes, r.done.problems = int64(len(services)), int64(len(table.Routes)), int64(len(problems))
-		next := view{Table: table, Services: services, Config: r.saved.Text, Declared: declared, Problems: problems, Waiting: closed,
+		next := view{Table: table, Services: services, Config: r.saved.Text, Declared: declared, TLS: served, Problems: problems, Waiting: closed,
 			Applied: v.Applied || applied, HAProxyOK: true, Done: r.done, owners: owners(table)}
 		if away != nil { // once will say so again; nobody shall see it well in between
 			next.Failure, next.FailedAt = v.Failure, v.FailedAt
@@ -222,19 +225,29 @@ func (r *reconciler) step(ctx context.Context) (pause time.Duration, err error) 
 	return r.pause(now, moving, r.change.shape != "", swarm), nil
 }
 
+// change is what shall run next, and what it was made of.
+type change struct {
+	want   routing.Config
+	table  routing.Table
+	served []certificate
+}
+
 // apply sends the commands at once and the reload when it is due. A command that HAProxy refuses does not hold up the
 // reload, which brings what the command could not.
-func (r *reconciler) apply(ctx context.Context, now time.Time, plan routing.Plan, want routing.Config, table routing.Table) error {
+func (r *reconciler) apply(ctx context.Context, now time.Time, plan routing.Plan, next change) error {
 	err := r.send(ctx, plan.Commands)
+	if plan.Reload == "" && aboutCertificate(err) {
+		plan.Reload = "a certificate could not be changed at runtime" // and whose fault that is is said by haproxy -c
+	}
 	if plan.Reload == "" {
 		r.change = pendingChange{}
-		return errors.Join(err, r.save(want))
+		return errors.Join(err, r.save(next.want))
 	}
 	// The first configuration does not wait: until it is there nothing is routed.
-	if due := r.change.due(now, want.Shape, r.lastReload); !due && r.view.Load().Applied {
+	if due := r.change.due(now, next.want.Shape, r.lastReload); !due && r.view.Load().Applied {
 		return err
 	}
-	return errors.Join(err, r.reload(ctx, now, plan.Reload, want, table))
+	return errors.Join(err, r.reload(ctx, now, plan.Reload, next))
 }
 
 func (r *reconciler) send(ctx context.Context, commands []routing.Command) error {
@@ -251,20 +264,20 @@ func (r *reconciler) send(ctx context.Context, commands []routing.Command) error
 	return err
 }
 
-func (r *reconciler) reload(ctx context.Context, now time.Time, reason string, want routing.Config, table routing.Table) error {
+func (r *reconciler) reload(ctx context.Context, now time.Time, reason string, next change) error {
 	began := time.Now()
-	err := r.engine.reload(ctx, want)
+	err := r.engine.reload(ctx, next.want)
 	if refused := (*haproxy.RefusedError)(nil); errors.As(err, &refused) {
-		return r.quarantine(ctx, want, table, refused)
+		return r.quarantine(ctx, next, refused)
 	}
 	r.change, r.lastReload = pendingChange{}, now
 	if err != nil {
 		return err
 	}
-	r.saved = want
+	r.saved = next.want
 	r.metrics.reloads.Inc()
 	r.done.reloads, r.done.reloadReason = r.done.reloads+1, reason
-	r.log.Info().Str("reason", reason).Dur("took_ms", time.Since(began)).Int("backends", len(table.Backends)).Msg("reloaded")
+	r.log.Info().Str("reason", reason).Dur("took_ms", time.Since(began)).Int("backends", len(next.table.Backends)).Msg("reloaded")
 	return nil
 }
 
@@ -282,7 +295,7 @@ func (c *pendingChange) due(now time.Time, shape string, lastReload time.Time) b
 
 // save keeps the files equal to what runs, for the next start of HAProxy.
 func (r *reconciler) save(want routing.Config) error {
-	if want.Text == r.saved.Text && maps.EqualFunc(want.Maps, r.saved.Maps, slices.Equal) {
+	if want.Same(r.saved) {
 		return nil
 	}
 	if err := r.engine.save(want); err != nil {
@@ -292,18 +305,24 @@ func (r *reconciler) save(want routing.Config) error {
 	return nil
 }
 
-// quarantine remembers which backend HAProxy refused; the next step leaves it out and routes everything else.
-func (r *reconciler) quarantine(ctx context.Context, want routing.Config, table routing.Table, refused *haproxy.RefusedError) error {
+// quarantine remembers which certificate or backend HAProxy refused; the next step leaves it out and routes everything
+// else.
+func (r *reconciler) quarantine(ctx context.Context, next change, refused *haproxy.RefusedError) error {
 	// HAProxy quotes what it does not take, which may be a password, and at any length.
 	refused = &haproxy.RefusedError{Output: brief(withoutPasswords(refused.Output), 4000)}
-	name, reason, found := routing.Blame(want, refused.Output)
+	if name, reason, found := routing.BlameCertificate(next.want, refused.Output); found {
+		if c, ours := r.files.refuse(name, brief(reason, 500), next.served); ours {
+			return fmt.Errorf("check the configuration: certificate %s: %s", c.Origin, brief(reason, 500))
+		}
+	}
+	name, reason, found := routing.Blame(next.want, refused.Output)
 	if !found {
-		name, reason = r.suspect(ctx, table)
+		name, reason = r.suspect(ctx, next.table)
 	}
 	reason = brief(reason, 500)
-	for _, b := range table.Backends {
+	for _, b := range next.table.Backends {
 		if b.Name == name {
-			r.refused[name] = quarantined{table.Fingerprint(b), reason}
+			r.refused[name] = quarantined{next.table.Fingerprint(b), reason}
 			r.lister.forget()
 			return fmt.Errorf("check the configuration: backend %s of service %s: %s", name, b.Service, reason)
 		}

@@ -132,7 +132,7 @@ func TestAControllerThatComesBackChangesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	successor := &reconciler{lister: lister{swarm: r.swarm}, declared: &declarations{}, resolver: newResolver(), engine: engine{master: r.master, store: r.loop.engine.store}, gate: newGate(), options: r.loop.options,
+	successor := &reconciler{lister: lister{swarm: r.swarm}, files: newTLSFiles(r.config.routeSettings, r.config.place), declared: &declarations{}, resolver: newResolver(), engine: engine{master: r.master, store: r.loop.engine.store}, gate: newGate(), options: r.loop.options,
 		settings: r.loop.settings, log: zerolog.Nop(), metrics: newMetrics(prometheus.NewRegistry()), refused: map[string]quarantined{}}
 	successor.view.Store(&view{})
 	r.loop = successor

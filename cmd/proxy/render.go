@@ -83,12 +83,12 @@ func planned(list []stackfile.Service, stack string, options routing.Options) []
 	return services
 }
 
-// renderCommand prints a configuration that `haproxy -c` takes as it is: the maps, which HAProxy reads from files, are
-// written to a folder that the configuration names, and stand as comments at its end.
+// renderCommand prints a configuration that `haproxy -c` takes as it is: what HAProxy reads from files, maps and
+// certificates, is written to a folder that the configuration names; the maps stand as comments at its end too.
 type renderCommand struct {
 	source
 	routeSettings
-	Dir string `type:"path" placeholder:"DIR" help:"Folder for haproxy.cfg and its maps; by default one in the user's cache."`
+	Dir string `type:"path" placeholder:"DIR" help:"Folder for haproxy.cfg, its maps and certificates; by default one in the user's cache."`
 }
 
 func (c *renderCommand) Run(ctx context.Context) error {
@@ -111,6 +111,7 @@ func (c *renderCommand) render(ctx context.Context, stdout, stderr io.Writer) er
 	}
 	settings.DefaultPath = "origin " + dir
 	options.Templates = readTemplates(services, options)
+	settings, _, found := newTLSFiles(c.routeSettings, place{}).settings(settings, time.Now())
 	table, problems := routing.BuildTable(services, options)
 	config, err := routing.Render(table, settings)
 	if err != nil {
@@ -134,7 +135,7 @@ func (c *renderCommand) render(ctx context.Context, stdout, stderr io.Writer) er
 	if err := remark(stderr, routing.Notes(services, options)); err != nil {
 		return err
 	}
-	return complain(stderr, problems)
+	return complain(stderr, withoutSecrets(slices.Concat(found, problems, config.Problems)))
 }
 
 // folder is a place of the user's own: in a shared one, others could leave links for us to follow.
@@ -159,13 +160,11 @@ func complain(w io.Writer, problems []label.Problem) error {
 	return nil
 }
 
+// writeFiles lets nobody else read them: there may be passwords in haproxy.cfg, and certificates come with their keys.
 func writeFiles(dir string, files map[string][]byte) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("write maps: %w", err)
-	}
 	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
-			return fmt.Errorf("write maps: %w", err)
+		if err := writeWhole(filepath.Join(dir, name), content); err != nil {
+			return fmt.Errorf("write configuration: %w", err)
 		}
 	}
 	return nil

@@ -58,19 +58,23 @@ type rig struct {
 	swarm  *fakeSwarm
 	loop   *reconciler
 	master *haproxy.Master
+	config controlSettings
 	url    string
 	port   int // on which all tasks listen, each on an address of its own
 	log    *strings.Builder
 }
 
-func newRig(t *testing.T) *rig {
+func newRig(t *testing.T) *rig { return newRigAt(t, "") }
+
+// newRigAt binds more entries than the usual one, in the words of BIND_PORTS.
+func newRigAt(t *testing.T, bind string) *rig {
 	t.Helper()
 	binary := haproxytest.Binary(t)
 	r := &rig{t: t, swarm: &fakeSwarm{}, log: &strings.Builder{}, port: portOf(t, haproxytest.Address(t))}
 	entry := haproxytest.Address(t)
 	r.url = "http://" + entry
 	var c controlSettings
-	c.Dir, c.HAProxy, c.Network, c.DefaultPorts = t.TempDir(), binary, "proxy", entry
+	c.Dir, c.HAProxy, c.Network, c.DefaultPorts, c.BindPorts = t.TempDir(), binary, "proxy", entry, bind
 	for _, s := range []*seconds{&c.TimeoutConnect, &c.TimeoutClient, &c.TimeoutServer, &c.TimeoutQueue, &c.TimeoutTunnel, &c.TimeoutHTTPRequest, &c.TimeoutHTTPKeepAlive, &c.HardStopAfter} {
 		*s = seconds(5 * time.Second)
 	}
@@ -94,12 +98,13 @@ func newRig(t *testing.T) *rig {
 
 // newLoop is a reconciler that knows nothing yet, as after a restart of the controller.
 func (r *rig) newLoop(c controlSettings, store *haproxy.Store) *reconciler {
+	r.config = c
 	settings, err := c.settings(c.Dir)
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	settings.User, settings.Group = "", ""
-	loop := &reconciler{lister: lister{swarm: r.swarm}, declared: &declarations{}, resolver: newResolver(), engine: engine{master: r.master, store: store}, gate: newGate(), options: c.options(c.Dir),
+	loop := &reconciler{lister: lister{swarm: r.swarm}, files: newTLSFiles(c.routeSettings, c.place), declared: &declarations{}, resolver: newResolver(), engine: engine{master: r.master, store: store}, gate: newGate(), options: c.options(c.Dir),
 		settings: settings, log: zerolog.New(r.log), metrics: newMetrics(prometheus.NewRegistry()), refused: map[string]quarantined{}}
 	loop.view.Store(&view{})
 	return loop

@@ -13,7 +13,7 @@ const hidden = "(hidden)"
 // isSecret tells whether the value of a label, with prefix and index, holds passwords or keys.
 func isSecret(key, value string) bool {
 	name, _, _ := strings.Cut(strings.TrimPrefix(key, label.Prefix), ".")
-	return strings.EqualFold(name, "users") || strings.EqualFold(name, "serviceCert") || strings.Contains(strings.ToLower(value), "authorization")
+	return strings.EqualFold(name, "users") || strings.EqualFold(name, "serviceCert") || strings.Contains(strings.ToLower(value), "authorization") || strings.Contains(value, "PRIVATE KEY")
 }
 
 // withoutSecrets hides the values of problems with labels that hold secrets. Reasons speak of the kind of the value.

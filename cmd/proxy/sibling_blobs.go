@@ -149,5 +149,5 @@ func (s *blobShelf) save() error {
 	if err != nil {
 		return err
 	}
-	return replaceFile(s.file, content)
+	return writeWhole(s.file, content)
 }

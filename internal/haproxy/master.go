@@ -92,6 +92,13 @@ func (m *Master) Ask(ctx context.Context, pid int, command string) ([]byte, erro
 	return answer, nil
 }
 
+// AskWith is Ask for a command that ends in "<<", with the lines that HAProxy reads behind it. None of them may be blank,
+// and command and payload together have 16,381 bytes at most: what is longer is never answered. Errors name the command
+// alone, for the payload may be a private key.
+func (m *Master) AskWith(ctx context.Context, pid int, command string, payload []byte) ([]byte, error) {
+	return m.Ask(ctx, pid, command+"\n"+string(bytes.TrimRight(payload, "\n"))+"\n")
+}
+
 // Errors of Ask and Reload.
 var (
 	ErrNoWorker     = errors.New("no such worker")
@@ -166,7 +173,8 @@ func (m *Master) ask(ctx context.Context, command string) ([]byte, error) {
 var errCut = errors.New("the connection was cut")
 
 // exchange sends a command on a connection of its own and reads what comes until HAProxy closes it.
-func (m *Master) exchange(ctx context.Context, command string) ([]byte, error) {
+func (m *Master) exchange(ctx context.Context, text string) ([]byte, error) {
+	command, _, _ := strings.Cut(text, "\n") // errors leave the payload out
 	select {
 	case m.slots <- struct{}{}:
 		defer func() { <-m.slots }()
@@ -180,7 +188,7 @@ func (m *Master) exchange(ctx context.Context, command string) ([]byte, error) {
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	_, err = io.WriteString(conn, command+"\n")
+	_, err = io.WriteString(conn, text+"\n")
 	if err == nil {
 		err = conn.(*net.UnixConn).CloseWrite()
 	}

@@ -261,3 +261,22 @@ func TestSilentMasterIsGivenUpWhenTheCallerGivesUp(t *testing.T) {
 		t.Errorf("got %v, want the context's end", err)
 	}
 }
+
+func TestPayloadsReachTheWorkerAndStayOutOfErrors(t *testing.T) {
+	h := haproxytest.Start(t, config(haproxytest.Address(t), "one"))
+	pid := h.Worker().PID
+	// without an end of line it is added; the last one just fits into HAProxy's buffer
+	for _, payload := range []string{"/x b\n/y b\n", "/z b", longPath(16_300) + " b\n"} {
+		if answer, err := h.Master.AskWith(t.Context(), pid, "add map b.map <<", []byte(payload)); err != nil || len(answer) > 0 {
+			t.Errorf("%.20q: got %.100q, %v", payload, answer, err)
+		}
+	}
+	if got := h.Ask("show map b.map"); !strings.Contains(got, " /y b\n") || !strings.Contains(got, " /z b\n") {
+		t.Errorf("got the map %.200q", got)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := h.Master.AskWith(ctx, pid, "add map b.map <<", []byte("secret b\n")); err == nil || strings.Contains(err.Error(), "secret") {
+		t.Errorf("got %v", err)
+	}
+}
