@@ -98,6 +98,11 @@ func parseCertificate(content []byte) (*certificateContent, error) {
 			if key, err = parseKey(block.Bytes); err != nil {
 				return nil, err
 			}
+			// written anew, for OpenSSL is stricter than Go about what stands in a key beside it
+			if clean.Bytes, err = x509.MarshalPKCS8PrivateKey(key); err != nil {
+				return nil, errors.New("has a private key that cannot be written")
+			}
+			clean.Type = "PRIVATE KEY"
 			_ = pem.Encode(&tail, clean)
 		case block.Type == "DH PARAMETERS":
 			_ = pem.Encode(&tail, clean)

@@ -275,6 +275,10 @@ func TestBlameNamesTheCertificateThatHAProxyRefuses(t *testing.T) {
 		if got, reason, ok := routing.BlameCertificate(config, opinion.Output); !ok || got != "weak.pem" || !strings.Contains(reason, "weak.pem") {
 			t.Errorf("%s: to blame is %q because %q, %v: %s", name, got, reason, ok, opinion.Output)
 		}
+		line := slices.IndexFunc(strings.Split(config.Text, "\n"), func(line string) bool { return strings.Contains(line, "use_backend") }) + 1
+		if got, _, ok := routing.BlameCertificate(config, fmt.Sprintf("[ALERT] (7) : config : parsing [/x/haproxy.cfg:%d] : unknown word 'weak.pem'.", line)); ok {
+			t.Errorf("%s: a word of a label is blamed on %s", name, got)
+		}
 		if backend, _, ok := routing.Blame(config, opinion.Output); ok {
 			t.Errorf("%s: to blame is the backend %s", name, backend)
 		}

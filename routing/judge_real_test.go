@@ -3,6 +3,7 @@ package routing_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,14 +21,14 @@ func TestNoLabelBreaksOutOfItsLine(t *testing.T) {
 	haproxytest.Binary(t)
 	store, secure := openStore(t), everyTLS(t)
 	certificate := oneLine(newCertificate(t, "*.a.test", "x.a.test", "a.test"))
-	checks, refusals := 0, 0
+	checks, refusals, refusedCertificates := 0, 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		if checks > 40 { // each costs a process
 			return
 		}
 		table, _ := build(drawNasty(t, certificate))
 		s := rapid.SampledFrom([]routing.Settings{settings("127.0.0.1:80"), secure}).Draw(t, "settings")
-		for range len(table.Backends) + 1 {
+		for range len(table.Backends) + len(table.Certificates) + 1 {
 			config, err := routing.Render(table, s)
 			if err != nil {
 				t.Fatal(err)
@@ -39,6 +40,9 @@ func TestNoLabelBreaksOutOfItsLine(t *testing.T) {
 			}
 			if opinion := (*haproxy.RefusedError)(nil); !errors.As(refused, &opinion) {
 				t.Fatal(refused)
+			} else if name, _, ok := routing.BlameCertificate(config, opinion.Output); ok && strings.Contains(name, "serviceCert") {
+				refusedCertificates++
+				table.Certificates = slices.DeleteFunc(slices.Clone(table.Certificates), func(c routing.Certificate) bool { return c.Name == name })
 			} else if name, reason, ok := routing.Blame(config, opinion.Output); !ok || !strings.Contains(reason, "regex") {
 				t.Fatalf("nobody is to blame for %s\n%s", opinion.Output, config.Text)
 			} else {
@@ -48,7 +52,7 @@ func TestNoLabelBreaksOutOfItsLine(t *testing.T) {
 		}
 		t.Fatal("HAProxy refuses a configuration without any backend")
 	})
-	t.Logf("%d checks, %d refused expressions", checks, refusals)
+	t.Logf("%d checks, %d refused expressions, %d refused certificates", checks, refusals, refusedCertificates)
 }
 
 func TestBlameFindsTheBackendOfARefusedExpression(t *testing.T) {

@@ -82,8 +82,17 @@ var certificateComplaints = []*regexp.Regexp{
 // BlameCertificate finds the certificate that HAProxy refused in what `haproxy -c` wrote, by its Name, and HAProxy's own
 // words. ok is false when none is named.
 func BlameCertificate(c Config, output string) (name, reason string, ok bool) {
+	text := strings.Split(c.Text, "\n")
 	for line := range strings.Lines(output) {
 		line = strings.TrimSpace(line)
+		place := complaint.FindStringSubmatch(line)
+		if place == nil {
+			continue
+		}
+		// a label could make HAProxy quote the name of a file
+		if n, err := strconv.Atoi(place[1]); err != nil || n < 1 || n > len(text) || !strings.HasPrefix(text[n-1], "    bind ") {
+			continue
+		}
 		for _, form := range certificateComplaints {
 			for _, match := range form.FindAllStringSubmatch(line, -1) {
 				n, err := strconv.Atoi(match[1])
