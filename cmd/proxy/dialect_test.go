@@ -41,8 +41,8 @@ func TestShortNamesComeFromTheStackOfTheSwarm(t *testing.T) {
 	}
 	w := httptest.NewRecorder()
 	api{view: func() *view { return &view{Services: list} }}.config(w, httptest.NewRequest("GET", "/?type=json", nil))
-	var shown map[string]map[string]string
-	if err := json.Unmarshal(w.Body.Bytes(), &shown); err != nil || shown["web"]["serviceName"] != "web" || shown["blog_web"]["serviceName"] != "blog_web" {
+	var shown map[string]struct{ ServiceName string }
+	if err := json.Unmarshal(w.Body.Bytes(), &shown); err != nil || shown["web"].ServiceName != "web" || shown["blog_web"].ServiceName != "blog_web" {
 		t.Errorf("config: %v %v", shown, err)
 	}
 }
