@@ -14,7 +14,7 @@ import (
 var Labels = label.Table{
 	Prefix:  label.Prefix,
 	Foreign: func(name string) bool { return strings.HasPrefix(name, "scale") },
-	Specs:   slices.Concat(routeLabels, claimLabels, httpLabels),
+	Specs:   slices.Concat(routeLabels, claimLabels, tcpLabels, httpLabels),
 }
 
 // routeLabels say what leads to a service.

@@ -54,7 +54,7 @@ func (t Table) Fingerprint(b Backend) string {
 	if err := templates.ExecuteTemplate(&text, "backend", b); err != nil {
 		return b.Name // Render reports the error
 	}
-	for _, r := range t.Routes {
+	for _, r := range t.AllRoutes() {
 		if r.Backend == b.Name {
 			fmt.Fprintf(&text, "%+v\n", r)
 		}
@@ -82,6 +82,7 @@ func (t Table) Filter(keep func(Backend) bool) Table {
 	if gone[kept.Default] {
 		kept.Default = ""
 	}
+	kept.Listeners = withoutRoutes(t.Listeners, gone)
 	return kept
 }
 

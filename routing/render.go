@@ -47,7 +47,7 @@ type Entry struct{ Key, Value, Comment string }
 // routesMap is the map that every configuration refers to: host/path/ and /path/.
 const routesMap = "routes.map"
 
-//go:embed haproxy.cfg.tmpl http.cfg.tmpl
+//go:embed haproxy.cfg.tmpl http.cfg.tmpl tcp.cfg.tmpl
 var templateFiles embed.FS
 
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
@@ -61,6 +61,8 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 func Render(t Table, s Settings) (Config, error) {
 	find := newLookup(t.Routes)
 	c := Config{Maps: find.maps, Servers: map[string][]Server{}, ServerOptions: serverOptions(t.Backends)}
+	set := s
+	s.Entries = entriesBeside(t.Listeners, s)
 	head := struct {
 		Settings
 		Shape  string
@@ -80,16 +82,19 @@ func Render(t Table, s Settings) (Config, error) {
 	if err := templates.ExecuteTemplate(&backends, "userlists", userlists(t.Backends)); err != nil {
 		return Config{}, fmt.Errorf("render userlists: %w", err)
 	}
+	if err := renderListeners(&backends, t.Listeners, set, c.Maps); err != nil {
+		return Config{}, err
+	}
 	hash.Write([]byte(backends.String()))
 	for _, b := range t.Backends {
 		text.Reset()
 		if err := templates.ExecuteTemplate(&text, "backend", b); err != nil {
 			return Config{}, fmt.Errorf("render backend %s: %w", b.Name, err)
 		}
-		hash.Write([]byte(text.String() + b.HTTP.Servers.String()))
+		hash.Write([]byte(text.String() + b.HTTP.Servers.String() + b.memberOptions()))
 		backends.WriteString(text.String())
 		for _, server := range b.Servers {
-			fmt.Fprintf(&backends, "    server %s %s%s\n", server.Name, server.options(b.HTTP.Servers), serverOrigin(b))
+			fmt.Fprintf(&backends, "    server %s %s%s\n", server.Name, server.options(b.HTTP.Servers), serverOrigin(b, server))
 		}
 		c.Servers[b.Name] = b.Servers
 	}
@@ -105,7 +110,17 @@ func Render(t Table, s Settings) (Config, error) {
 
 // options is what follows a server's name in haproxy.cfg and in `add server` alike. A server added at runtime takes
 // nothing from default-server or HAProxy's defaults, so everything is spelled out.
-func (s Server) options(shared ServerOptions) string { return s.Addr.String() + shared.String() }
+func (s Server) options(shared ServerOptions) string {
+	return s.Addr.String() + s.own(shared).String()
+}
+
+// own are the server's options where it has some, else those of its backend.
+func (s Server) own(shared ServerOptions) ServerOptions {
+	if s.Options != (ServerOptions{}) {
+		return s.Options
+	}
+	return shared
+}
 
 // Files gives the configuration as files of one folder: haproxy.cfg and the maps beside it.
 func (c Config) Files() map[string][]byte {

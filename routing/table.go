@@ -39,6 +39,8 @@ type Task struct {
 type Options struct {
 	Network    string // where tasks are reached when the service names no network of its own
 	EntryPorts []int  // ports of the http entries; nil when they are not known
+	TLSPorts   []int  // of them, those that end TLS
+	OwnPorts   []int  // ports on which the proxy itself is asked: nobody else's
 
 	HTTPSOnly bool              // for services that do not say
 	HTTPSPort int               // where clients reach https, for redirects; 0 is 443
@@ -51,6 +53,8 @@ type Table struct {
 	Routes   []Route   // best first
 	Default  string    // the backend of requests that no route takes; "" is none
 	Backends []Backend // by name
+	// Listeners are the ports that services have for themselves (reqMode=tcp and sni), by name.
+	Listeners []Listener
 
 	defaultLine line
 }
@@ -60,11 +64,13 @@ type Backend struct {
 	Name     string // <service>-be<port>_<index>, the name that Docker Flow Proxy gave it
 	Service  string
 	Stack    string
-	Default  bool // takes what no route takes
-	Index    int  // of the labels; 0 for labels without one
+	Default  bool   // takes what no route takes
+	Mode     string // "" http, tcp or sni
+	Index    int    // of the labels; 0 for labels without one
 	Port     int
 	Rewrites []Rewrite
 	HTTP     HTTP              // what is done to requests and answers on the way
+	TCP      TCP               // of a backend without http
 	Labels   map[string]string // directive -> the label that asked for it, for comments and explain
 	Servers  []Server          // by slot
 	Note     string            // why there are no servers; "" when there are
@@ -74,6 +80,8 @@ type Backend struct {
 type Server struct {
 	Name string         `json:"name"`
 	Addr netip.AddrPort `json:"addr"`
+	// Options are its own, in the backend of a group; zero: those of the backend.
+	Options ServerOptions `json:"-"`
 }
 
 // BuildTable reads the labels of all services. A label that cannot be used leaves out the destination that it belongs
@@ -89,6 +97,7 @@ func BuildTable(services []Service, opts Options) (Table, []label.Problem) {
 	}
 	slices.SortFunc(table.Backends, func(a, b Backend) int { return cmp.Compare(a.Name, b.Name) })
 	problems = append(problems, table.unite()...)
+	problems = append(problems, table.listen(opts)...)
 	var conflicts []label.Problem
 	table.Routes, conflicts = rank(table.Routes)
 	return table, append(problems, conflicts...)
@@ -156,23 +165,30 @@ func readDestination(s Service, g label.Group, opts Options) (routes []Route, b 
 	if !g.Has("port") {
 		return refuse(label.Prefix+"port"+suffix, "is missing: the port that the tasks listen on")
 	}
-	if name, reason := checkClaim(g, opts.EntryPorts); reason != "" {
-		return refuse(g.Key(name), reason)
+	if name, reason := checkClaim(g, opts); reason != "" {
+		return refuse(cmp.Or(g.Key(name), label.Prefix+name+suffix), reason)
+	}
+	noted, refused := misplaced(s, g)
+	problems = append(problems, noted...)
+	if len(refused) > 0 {
+		return nil, Backend{}, append(problems, refused...)
 	}
 	paths, hosts := g.List("servicePath"), g.List("serviceDomain")
-	if len(paths) == 0 && len(hosts) == 0 && !g.Bool("isDefaultBackend") {
+	if modeOf(g) == "" && len(paths) == 0 && len(hosts) == 0 && !g.Bool("isDefaultBackend") {
 		return refuse(label.Prefix+"servicePath"+suffix, "is missing, and there is no serviceDomain either: nothing leads to the service")
 	}
 	b = Backend{
 		Name: fmt.Sprintf("%s-be%d_%d", cmp.Or(g.Text("aclName"), s.Name), g.Int("port"), g.Index()), Service: s.Name, Stack: s.Stack,
-		Index: g.Index(), Port: g.Int("port"), Labels: map[string]string{"backend": strings.TrimSpace(g.Key("port") + " " + g.Key("aclName"))},
+		Mode: modeOf(g), Index: g.Index(), Port: g.Int("port"), Labels: map[string]string{"backend": strings.TrimSpace(g.Key("port") + " " + g.Key("aclName"))},
 	}
-	if text := g.Text("reqPathSearchReplace"); text != "" {
+	if text := g.Text("reqPathSearchReplace"); text != "" && b.Mode == "" {
 		b.Rewrites, _ = parseRewrites(text) // checked when the label was read
 		b.Labels["rewrite"] = g.Key("reqPathSearchReplace")
 	}
-	var refused []label.Problem
-	if b.HTTP, refused = readHTTP(s, g, opts); len(refused) > 0 {
+	if b.Mode != "" {
+		b.HTTP, b.TCP = readTCP(s, g)
+		b.Labels["mode"], b.Labels["listen"] = g.Key("reqMode"), keysOf(g, "reqMode", "srcPort", "srcAddr", "serviceGroup")
+	} else if b.HTTP, refused = readHTTP(s, g, opts); len(refused) > 0 {
 		return nil, Backend{}, append(problems, refused...)
 	}
 	network := cmp.Or(g.Text("network"), opts.Network)
@@ -185,10 +201,13 @@ func readDestination(s Service, g label.Group, opts Options) (routes []Route, b 
 			b.Note = "no host outside the swarm has an address"
 		}
 	} else if !slices.Contains(s.Networks, network) {
-		return nil, Backend{}, []label.Problem{{Service: s.Name, Label: g.Key("network"), Value: network,
-			Reason: fmt.Sprintf("is not attached to the network %q (it is on %s)", network, cmp.Or(strings.Join(s.Networks, ", "), "none"))}}
+		return nil, Backend{}, append(problems, label.Problem{Service: s.Name, Label: g.Key("network"), Value: network,
+			Reason: fmt.Sprintf("is not attached to the network %q (it is on %s)", network, cmp.Or(strings.Join(s.Networks, ", "), "none"))})
 	} else {
 		b.Servers, b.Note = servers(s, network, b.Port)
+	}
+	if b.Mode != "" {
+		return portRoutes(b, g), b, problems
 	}
 	b.Default = g.Bool("isDefaultBackend")
 	if len(paths) > 0 || len(hosts) > 0 {

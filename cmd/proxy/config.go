@@ -59,6 +59,7 @@ func (r routeSettings) options(dir string) routing.Options {
 	for _, e := range entries {
 		options.EntryPorts = append(options.EntryPorts, e.port)
 		if e.tls {
+			options.TLSPorts = append(options.TLSPorts, e.port)
 			options.HTTPSPort = cmp.Or(options.HTTPSPort, e.port)
 		}
 	}
@@ -143,6 +144,13 @@ type controlSettings struct {
 	StatsServers  bool          `env:"STATS_SERVERS" default:"true" negatable:"" help:"Export every server of every backend too."`
 	Instance      string        `env:"PROXY_INSTANCE" placeholder:"NAME" help:"Name of this proxy in the statistics; by default the host's name."`
 	SpoolLimit    int64         `env:"SPOOL_LIMIT" default:"268435456" help:"Bytes of points kept while InfluxDB does not take them."`
+}
+
+// routing are the options of a proxy that runs: the port of its API is no service's.
+func (s controlSettings) routing() routing.Options {
+	options := s.options(s.Dir)
+	options.OwnPorts = []int{s.Port}
+	return options
 }
 
 func (s controlSettings) validate() error {

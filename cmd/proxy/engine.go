@@ -62,6 +62,10 @@ func (e *engine) readAll(ctx context.Context, pid int) (routing.Running, error) 
 	if running.Servers, err = routing.ParseServers(answer); err != nil {
 		return routing.Running{}, err
 	}
+	if answer, err = e.master.Ask(ctx, pid, "show stat -1 1 -1"); err != nil {
+		return routing.Running{}, err
+	}
+	running.Frontends = routing.ParseFrontends(answer)
 	return running, e.readMaps(ctx, pid, &running)
 }
 
@@ -163,11 +167,22 @@ func (e *engine) reload(ctx context.Context, want routing.Config) error {
 	e.worker = haproxy.Worker{}
 	worker, err := e.master.Reload(ctx)
 	if err != nil {
-		return errors.Join(err, back())
+		return errors.Join(err, back(), e.again(ctx, err))
 	}
 	shape, err := e.readShape(ctx, worker.PID)
 	if err == nil && shape != want.Shape {
 		err = fmt.Errorf("confirm the reload: worker %d runs shape %q, not %q", worker.PID, shape, want.Shape)
 	}
+	return err
+}
+
+// again brings back what ran before a reload that failed although HAProxy had checked the configuration. It could not
+// bind an address then, and HAProxy 2.6 has by then told the old worker to pause, which one with an abstract socket
+// cannot: it ends instead of resuming, after its last connection, while `show proc` still calls it current.
+func (e *engine) again(ctx context.Context, failure error) error {
+	if !errors.Is(failure, haproxy.ErrReloadFailed) {
+		return nil
+	}
+	_, err := e.master.Reload(ctx)
 	return err
 }

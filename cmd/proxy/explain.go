@@ -66,7 +66,7 @@ func explain(w io.Writer, name string, services []routing.Service, options routi
 		}
 	}
 	for _, b := range table.Backends {
-		if b.Service == name {
+		if b.Of(name) {
 			fmt.Fprintf(w, "\nbackend %s\n", b.Name)
 			for _, s := range b.Servers {
 				fmt.Fprintf(w, "    server %s %s\n", s.Name, s.Addr)
@@ -88,9 +88,11 @@ func explain(w io.Writer, name string, services []routing.Service, options routi
 func linesByLabel(c routing.Config, service string) map[string][]string {
 	lines := map[string][]string{}
 	for line := range strings.Lines(c.Text) {
-		text, comment, _ := strings.Cut(line, " # "+service+" ")
-		if comment = strings.TrimSpace(comment); comment != "" {
-			lines[comment] = append(lines[comment], "haproxy.cfg: "+strings.TrimSpace(text))
+		text, _, _ := strings.Cut(line, " # ")
+		_, comment, _ := strings.Cut(line, " # "+service+" ")
+		comment, _, _ = strings.Cut(comment, " # ") // several services may ask for a line
+		for key := range strings.FieldsSeq(comment) {
+			lines[key] = append(lines[key], "haproxy.cfg: "+strings.TrimSpace(text))
 		}
 	}
 	for _, file := range slices.Sorted(maps.Keys(c.Maps)) {

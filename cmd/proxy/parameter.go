@@ -59,13 +59,18 @@ func checkParameters(parameters map[string]string) error {
 		}
 		return false
 	}
-	mode := strings.ToLower(parameters["reqMode"])
+	ported := false // some destination has a port of its own and needs neither path nor domain
+	for name, value := range parameters {
+		if base, _, _ := strings.Cut(name, "."); base == "reqMode" {
+			ported = ported || !strings.EqualFold(value, "http")
+		}
+	}
 	switch {
 	case !given("serviceName"):
 		return refusal{http.StatusBadRequest, "serviceName is missing"}
 	case !given("port"):
 		return refusal{http.StatusBadRequest, "port is missing"}
-	case mode == "tcp" || mode == "sni":
+	case ported:
 		return nil
 	case !given("servicePath") && !given("serviceDomain"):
 		return refusal{http.StatusConflict, "servicePath and serviceDomain are missing: nothing leads to the service"}

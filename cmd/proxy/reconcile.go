@@ -43,6 +43,7 @@ type reconciler struct {
 	resolver *resolver
 	engine   engine
 	gate     *gate
+	listens  listens
 	options  routing.Options
 	settings routing.Settings
 	standing []label.Problem // of the settings, for as long as the program runs
@@ -86,7 +87,7 @@ type view struct {
 	owners    map[string]owner
 }
 
-// owner says whose backend it is, for the tags of the statistics.
+// owner says whose backend it is, for the tags of the statistics: the backend of a group is nobody's, its servers are.
 func (r *reconciler) owner(backend string) (service, stack string) {
 	o := r.view.Load().owners[backend]
 	return o.service, o.stack
@@ -97,7 +98,16 @@ type owner struct{ service, stack string }
 func owners(t routing.Table) map[string]owner {
 	result := make(map[string]owner, len(t.Backends))
 	for _, b := range t.Backends {
-		result[b.Name] = owner{b.Service, b.Stack}
+		if len(b.TCP.Members) == 0 {
+			result[b.Name] = owner{b.Service, b.Stack}
+		}
+		for _, m := range b.TCP.Members {
+			for _, s := range b.Servers {
+				if s.Of(m.Service) {
+					result[b.Name+"/"+s.Name] = owner{m.Service, m.Stack}
+				}
+			}
+		}
 	}
 	return result
 }
@@ -169,6 +179,9 @@ func (r *reconciler) step(ctx context.Context) (pause time.Duration, err error) 
 	table, problems := routing.BuildTable(services, r.options)
 	table, problems = r.withoutRefused(table, slices.Concat(problems, standing, r.standing))
 	problems = withoutSecrets(problems)
+	table, refused, release := r.listens.try(table, running.Frontends)
+	defer release()
+	problems = append(problems, refused...)
 	closed := r.gate.closed(ctx, table, serving(running))
 	table = table.WithoutServers(func(s routing.Server) error { return closed[s.Addr] })
 	want, err := routing.Render(table, r.settings)
@@ -191,7 +204,7 @@ func (r *reconciler) step(ctx context.Context) (pause time.Duration, err error) 
 		r.reloaded, declared = wish.reload, wish.version
 	}
 	r.show(func(v *view) {
-		r.done.services, r.done.routes, r.done.problems = int64(len(services)), int64(len(table.Routes)), int64(len(problems))
+		r.done.services, r.done.routes, r.done.problems = int64(len(services)), int64(len(table.AllRoutes())), int64(len(problems))
 		*v = view{Table: table, Services: services, Config: r.saved.Text, Declared: declared, Problems: problems, Waiting: closed,
 			Applied: v.Applied || applied, HAProxyOK: true, Done: r.done, owners: owners(table)}
 	})
@@ -235,7 +248,7 @@ func (r *reconciler) reload(ctx context.Context, now time.Time, reason string, w
 		return r.quarantine(want, table, refused)
 	}
 	r.change, r.lastReload = pendingChange{}, now
-	if err != nil {
+	if err = r.listens.accuse(err, table, r.settings); err != nil {
 		return err
 	}
 	r.saved = want
