@@ -5,7 +5,7 @@
 //	routes_test.go      cases of hosts, paths, precedence, rewrites, ports
 //	treatment_test.go   cases of what is done to requests and answers; the list of cases without a test
 //	lifecycle_test.go   cases that begin and end services and the program itself
-//	tcp_test.go         cases of reqMode=tcp
+//	tcp_test.go         cases of reqMode=tcp and sni
 //	proxy_test.go, fixture_test.go   the program and the servers behind it
 //
 // A case whose labels or settings do not exist yet does not run; the test says in one line which these are.

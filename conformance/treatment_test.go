@@ -78,7 +78,6 @@ func agent(name string) func(*request) { return header("User-Agent: " + name) }
 
 // notWritten are the public cases without a test here, and why. They count as gaps until they have one.
 var notWritten = []struct{ numbers, reason string }{
-	{"54 55", "sni: the mode is not built"},
 	{"60 61", "usersSecret: secrets below --dir are not built"},
 	{"68 69 71 75 76 78 79 81", "https: certificates are not built"},
 	{"106 108 116 117 118 119", "needs a swarm: see cmd/proxy and e2e"},

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 
-	"sluice/internal/haproxy"
 	"sluice/internal/label"
 	"sluice/routing"
 )
@@ -44,12 +43,11 @@ func (l *listens) try(t routing.Table, running map[string]bool) (kept routing.Ta
 	}
 }
 
-// accuse takes note of what became of a reload. To one that failed although HAProxy had checked the configuration it
-// adds the addresses that cannot be bound.
+// accuse takes note of what became of a reload that HAProxy had checked. To one that failed it adds the addresses that
+// cannot be bound.
 func (l *listens) accuse(failure error, t routing.Table, s routing.Settings) error {
-	l.doubt = errors.Is(failure, haproxy.ErrReloadFailed)
-	if !l.doubt {
-		return failure
+	if l.doubt = failure != nil; !l.doubt {
+		return nil
 	}
 	addresses := []netip.AddrPort{}
 	for _, e := range s.Entries {
