@@ -102,6 +102,9 @@ func checkNames(names []string, matcher string) error {
 			if len(name) > maxPath {
 				return fmt.Errorf("has an expression of %d bytes, more than %d", len(name), maxPath)
 			}
+			if name == "}" { // which ends HAProxy's condition, quoted or not
+				return fmt.Errorf("has an expression that no name matches: %q", name)
+			}
 		}
 		return nil
 	}
