@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"strings"
@@ -307,5 +308,20 @@ func TestTheServersOfAGroupCarryTheirServices(t *testing.T) {
 	want := map[string]owner{"g-be90_group/st_a.1": {"st_a", "st"}, "g-be90_group/st_a.b.1": {"st_a.b", "st"}}
 	if fmt.Sprint(found) != fmt.Sprint(want) {
 		t.Errorf("got %v, want %v", found, want)
+	}
+}
+
+func TestTheAPIShowsWhatLeadsToPortsAndNames(t *testing.T) {
+	table, problems := routing.BuildTable([]routing.Service{
+		{Name: "a", Networks: []string{"proxy"}, Labels: labels{"com.df.notify": "true", "com.df.reqMode": "tcp", "com.df.port": "80", "com.df.srcPort": "90", "com.df.srcAddr": "10.0.0.5", "com.df.serviceGroup": "g"}},
+		{Name: "b", Networks: []string{"proxy"}, Labels: labels{"com.df.notify": "true", "com.df.reqMode": "tcp", "com.df.port": "80", "com.df.srcPort": "90", "com.df.srcAddr": "10.0.0.5", "com.df.serviceGroup": "g"}},
+		{Name: "n", Networks: []string{"proxy"}, Labels: labels{"com.df.notify": "true", "com.df.reqMode": "sni", "com.df.port": "80", "com.df.srcPort": "91", "com.df.serviceDomain": "*.x.test"}},
+	}, routing.Options{Network: "proxy"})
+	answer := httptest.NewRecorder()
+	api{view: func() *view { return &view{Table: table, Problems: problems} }}.routes(answer, nil)
+	for _, part := range []string{`"routes":[{"mode":"tcp","bind":{"port":90,"addr":"10.0.0.5"},"host":""`, `"group":["a","b"]`, `"routes":[{"mode":"sni","bind":{"port":91},"host":"*.x.test"`, `"problems":[]`} {
+		if !strings.Contains(strings.Join(strings.Fields(answer.Body.String()), ""), part) {
+			t.Errorf("the answer lacks %s: %s", part, answer.Body)
+		}
 	}
 }
