@@ -15,6 +15,17 @@ import (
 // inner is the socket of an entry's port.
 func (s Settings) inner(port int) string { return fmt.Sprintf("%s-%d", s.Handover, port) }
 
+// SocketRights let the workers, and nobody else, connect to a socket with a path; an abstract one has no rights.
+func (s Settings) SocketRights() string {
+	switch {
+	case !strings.HasPrefix(s.Handover, "unix@"):
+		return ""
+	case s.User == "":
+		return " mode 600"
+	}
+	return fmt.Sprintf(" mode 600 user %s group %s", s.User, s.Group)
+}
+
 // beside is the backend of the connections that a listener leaves to the http entry of its port.
 func beside(port int) string { return fmt.Sprintf("https_%d", port) }
 
@@ -28,7 +39,7 @@ func entriesBeside(listeners []Listener, s Settings) (entries []HTTPEntry) {
 		}
 		if e.TLS && !inner[e.Port] {
 			inner[e.Port] = true
-			entries = append(entries, HTTPEntry{Address: s.inner(e.Port) + " accept-proxy", Port: e.Port, TLS: true})
+			entries = append(entries, HTTPEntry{Address: s.inner(e.Port) + " accept-proxy" + s.SocketRights(), Port: e.Port, TLS: true})
 		}
 	}
 	return entries

@@ -83,6 +83,10 @@ func userSecrets(dir string) map[string]string {
 	return secrets
 }
 
+// maxSocket leaves room in a socket's path, 107 bytes, for the port of an entry and the suffix under which HAProxy binds
+// it first.
+const maxSocket = 107 - len("-65535.4194304.tmp")
+
 func (r routeSettings) settings(dir string) (routing.Settings, error) {
 	// Several proxies of one network namespace have folders of their own, so the folder gives the socket its name.
 	own := sha256.Sum256([]byte(dir))
@@ -90,6 +94,10 @@ func (r routeSettings) settings(dir string) (routing.Settings, error) {
 		Connect: time.Duration(r.TimeoutConnect), Client: time.Duration(r.TimeoutClient), Server: time.Duration(r.TimeoutServer),
 		Queue: time.Duration(r.TimeoutQueue), Tunnel: time.Duration(r.TimeoutTunnel),
 		HTTPRequest: time.Duration(r.TimeoutHTTPRequest), HTTPKeepAlive: time.Duration(r.TimeoutHTTPKeepAlive)}}
+	// One with a path can pause while a reload fails to bind an address, and resume; an abstract one would end the worker.
+	if socket := filepath.Join(dir, "next.sock"); dir != "" && len(socket) <= maxSocket {
+		s.Handover = "unix@" + socket
+	}
 	entries, err := r.entries()
 	if err != nil {
 		return s, err
