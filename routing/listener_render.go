@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// An entry that ends TLS has a second address, an abstract socket (Inner), which is there whether or not a listener of
+// An entry that ends TLS has a second address, a socket beside Handover (Inner), which is there whether or not a listener of
 // sni uses it: connections that an old worker still looks at while the last name goes must find it in its successor.
 // While names are routed on the port, the listener has the port and the entry only the socket.
 

@@ -17,7 +17,7 @@ type Settings struct {
 	DefaultPath   string        // where HAProxy looks for the maps: "config" (beside haproxy.cfg) or "origin DIR"; "" is "config"
 	Entries       []HTTPEntry   // where requests come in
 	TLS           TLS           // how the entries with TLS end it
-	Handover      string        // address at which a worker takes requests from its predecessor; an abstract socket (abns@NAME) of this proxy's own
+	Handover      string        // address at which a worker takes requests from its predecessor: a socket of this proxy's own (unix@PATH; abns@NAME where nothing runs)
 	User, Group   string        // whom HAProxy's workers become; "" keeps the starter's
 	Maxconn       int           // per worker; 0 leaves it to HAProxy, which derives it from ulimit -n
 	HardStopAfter time.Duration // how long an old worker may finish its connections

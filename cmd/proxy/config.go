@@ -94,7 +94,8 @@ func (r routeSettings) settings(dir string) (routing.Settings, error) {
 		Connect: time.Duration(r.TimeoutConnect), Client: time.Duration(r.TimeoutClient), Server: time.Duration(r.TimeoutServer),
 		Queue: time.Duration(r.TimeoutQueue), Tunnel: time.Duration(r.TimeoutTunnel),
 		HTTPRequest: time.Duration(r.TimeoutHTTPRequest), HTTPKeepAlive: time.Duration(r.TimeoutHTTPKeepAlive)}}
-	// One with a path can pause while a reload fails to bind an address, and resume; an abstract one would end the worker.
+	// While a reload fails to bind an address, HAProxy 2.6 pauses the old worker. A socket with a path can pause and
+	// resume; with an abstract one the worker ends.
 	if socket := filepath.Join(dir, "next.sock"); dir != "" && len(socket) <= maxSocket {
 		s.Handover = "unix@" + socket
 	}

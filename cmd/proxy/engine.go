@@ -167,7 +167,7 @@ func (e *engine) reload(ctx context.Context, want routing.Config) error {
 	e.worker = haproxy.Worker{}
 	worker, err := e.master.Reload(ctx)
 	if err != nil {
-		return errors.Join(err, back(), e.again(ctx, err))
+		return errors.Join(err, back())
 	}
 	shape, err := e.readShape(ctx, worker.PID)
 	if err == nil && shape != want.Shape {
@@ -175,26 +175,3 @@ func (e *engine) reload(ctx context.Context, want routing.Config) error {
 	}
 	return err
 }
-
-// again brings back what ran before a reload that failed although HAProxy had checked the configuration. It could not
-// bind an address then, and by that time HAProxy 2.6 has told the old worker to pause. One with an abstract socket
-// cannot: it ends after its last connection instead of resuming, while `show proc` still calls it current. When it had
-// none the master ends too, and the supervisor starts HAProxy anew.
-func (e *engine) again(ctx context.Context, failure error) error {
-	if !errors.Is(failure, haproxy.ErrReloadFailed) {
-		return nil
-	}
-	var err error
-	for range 3 {
-		attempt, cancel := context.WithTimeout(ctx, againTimeout)
-		_, err = e.master.Reload(attempt)
-		cancel()
-		if err == nil || ctx.Err() != nil {
-			return err
-		}
-	}
-	return err
-}
-
-// againTimeout is long for a reload, and short enough to try another.
-const againTimeout = 3 * time.Second

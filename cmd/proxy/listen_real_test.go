@@ -288,6 +288,23 @@ func TestAStartWithAPortThatIsTakenBeginsWithoutRoutes(t *testing.T) {
 	}
 }
 
+// A worker with an abstract socket ends when a reload fails.
+func TestNoWorkerHasAnAbstractSocket(t *testing.T) {
+	var c controlSettings
+	c.DefaultPorts = "80,443:ssl"
+	settings, err := c.settings("/var/lib/sluice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := routing.Render(routing.Table{}, settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(config.Text, "abns@") || strings.Count(config.Text, "bind unix@/var/lib/sluice/next.sock") != 2 {
+		t.Errorf("%s", config.Text)
+	}
+}
+
 func TestTheServersOfAGroupCarryTheirServices(t *testing.T) {
 	table, _ := routing.BuildTable([]routing.Service{
 		{Name: "st_a", Stack: "st", Networks: []string{"proxy"}, Labels: labels{"com.df.notify": "true", "com.df.reqMode": "tcp", "com.df.port": "80", "com.df.srcPort": "90", "com.df.serviceGroup": "g"},
