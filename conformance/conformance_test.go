@@ -6,7 +6,7 @@
 //	treatment_test.go   cases of what is done to requests and answers; the list of cases without a test
 //	settings_test.go    what follows from them for the settings and the labels of Docker Flow Proxy that few use
 //	lifecycle_test.go   cases that begin and end services and the program itself
-//	tcp_test.go         cases of reqMode=tcp
+//	tcp_test.go         cases of reqMode=tcp and sni
 //	https_test.go       cases of HTTPS and of Docker secrets
 //	renewal_test.go     certificates that come, change and go while requests are served
 //	authority_test.go, load_test.go   certificates and a steady load for the tests

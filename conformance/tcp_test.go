@@ -1,15 +1,21 @@
 package conformance
 
 import (
+	"bufio"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"fmt"
 	"io"
+	"math/big"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
-
-	"sluice/routing"
 )
 
 // banner starts a tcp server that says its name and hangs up.
@@ -45,14 +51,74 @@ func hear(port int) string {
 	return string(said)
 }
 
+// serveTLS starts a TLS server with a certificate for a host, which is all that it answers, and answers its port.
+func serveTLS(t *testing.T, host string) int {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	about := x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: host}, DNSNames: []string{host}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, &about, &about, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, host) })}
+	go server.Serve(listener)
+	t.Cleanup(func() { server.Close() })
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+// visit asks a port for a host by TLS and answers whose certificate and whose body came; "closed" for neither.
+func visit(port int, host string) string {
+	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: 5 * time.Second}, "tcp", fmt.Sprintf("127.0.0.1:%d", port), &tls.Config{ServerName: host, InsecureSkipVerify: true})
+	if err != nil {
+		return "closed"
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+	if _, err := fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", host); err != nil {
+		return err.Error()
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return err.Error()
+	}
+	body, _ := io.ReadAll(response.Body)
+	return conn.ConnectionState().PeerCertificates[0].Subject.CommonName + " " + string(body)
+}
+
+// TestSNI has the cases of reqMode=sni.
+func TestSNI(t *testing.T) {
+	p := start(t)
+	ports := freePorts(t, 2)
+	t.Run("54", func(t *testing.T) {
+		src := fmt.Sprintf("srcPort=%d", ports[0])
+		for _, name := range []string{"a", "b"} {
+			p.must(t, name, serveTLS(t, name+".test"), "reqMode=sni", src, "pathType=req_ssl_sni -i -m beg", "servicePath="+name+".")
+		}
+		for host, want := range map[string]string{"a.test": "a.test a.test", "B.TEST": "b.test b.test", "b.test": "b.test b.test", "c.test": "closed"} {
+			if got := visit(ports[0], host); got != want {
+				t.Errorf("%s: got %q, want %q", host, got, want)
+			}
+		}
+	})
+	t.Run("55", func(t *testing.T) {
+		p.must(t, "c", serveTLS(t, "a.test"), "reqMode=sni", fmt.Sprintf("srcPort=%d", ports[1]), "serviceDomain=a.test")
+		for host, want := range map[string]string{"a.test": "a.test a.test", "b.test": "closed"} {
+			if got := visit(ports[1], host); got != want {
+				t.Errorf("%s: got %q, want %q", host, got, want)
+			}
+		}
+	})
+}
+
 // TestTCP has the cases of reqMode=tcp.
 func TestTCP(t *testing.T) {
-	for _, name := range []string{"reqMode", "srcPort", "serviceGroup", "balanceGroup"} {
-		if _, known := routing.Labels.Lookup(name); !known {
-			t.Logf("not built: 48 50 51 53 (com.df.%s)", name)
-			return
-		}
-	}
 	p := start(t)
 	ports := freePorts(t, 3)
 	t.Run("48", func(t *testing.T) {

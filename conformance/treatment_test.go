@@ -80,6 +80,6 @@ func agent(name string) func(*request) { return header("User-Agent: " + name) }
 
 // notWritten are the public cases without a test here, and why. They count as gaps until they have one.
 var notWritten = []struct{ numbers, reason string }{
-	{"54 55", "sni: the mode is not built"},
+
 	{"106 108 116 117 118 119", "needs a swarm: see cmd/proxy and e2e"},
 }

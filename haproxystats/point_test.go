@@ -162,3 +162,27 @@ func TestEveryFieldOfAPointIsInTheSchema(t *testing.T) {
 		}
 	}
 }
+
+func TestServersThatShareABackendAreAskedForOneByOne(t *testing.T) {
+	from := Origin{Owner: func(name string) (string, string) {
+		return map[string]string{"g_group/a.1": "a", "alone": "b"}[name], ""
+	}}
+	for _, row := range []struct {
+		sample Sample
+		want   string
+	}{
+		{Sample{Proxy: "g_group", Sv: "BACKEND", Type: Backend}, ""},
+		{Sample{Proxy: "g_group", Sv: "a.1", Type: Server}, "a"},
+		{Sample{Proxy: "alone", Sv: "b.1", Type: Server}, "b"},
+	} {
+		got := ""
+		for _, tag := range row.sample.tags(nil, from) {
+			if tag.Key == "service" {
+				got = tag.Value
+			}
+		}
+		if got != row.want {
+			t.Errorf("%s/%s is of %q, want %q", row.sample.Proxy, row.sample.Sv, got, row.want)
+		}
+	}
+}

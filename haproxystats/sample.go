@@ -58,7 +58,8 @@ type Field struct {
 type Origin struct {
 	Host   string // host name
 	Server string // name of the proxy instance
-	// Owner finds the swarm service and its stack behind a backend, "" when there is none. Nil finds none.
+	// Owner finds the swarm service and its stack behind a backend, "" when there is none. Nil finds none. Where several
+	// services share a backend, it is asked for each server too, as backend/server.
 	Owner func(backend string) (service, stack string)
 }
 
@@ -80,7 +81,9 @@ func Points(at time.Time, from Origin, samples []Sample) iter.Seq[Point] {
 func (s Sample) tags(tags []Tag, from Origin) []Tag {
 	var service, stack string
 	if from.Owner != nil && s.Type != Frontend {
-		service, stack = from.Owner(s.Proxy)
+		if service, stack = from.Owner(s.Proxy); service == "" && s.Type == Server {
+			service, stack = from.Owner(s.Proxy + "/" + s.Sv)
+		}
 	}
 	for _, t := range [...]Tag{
 		{"host", from.Host},

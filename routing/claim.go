@@ -18,16 +18,16 @@ var (
 
 // claimLabels narrow or order what leads to a service.
 var claimLabels = []label.Spec{
-	{Name: "pathType", Kind: label.Enum, Indexed: true, Example: "path_reg", Values: []string{"path", "path_beg", "path_dir", "path_dom", "path_end", "path_reg", "path_sub"},
-		Doc: "How servicePath is matched: `path` that path alone, `path_beg` whatever begins so (`/demo` takes `/demox`), `path_reg` a regular expression (PCRE), and HAProxy's `path_end`, `path_sub`, `path_dir`, `path_dom`. Without it a path takes itself and everything below it."},
+	{Name: "pathType", Kind: label.Text, Indexed: true, Example: "path_reg", Check: checkPathType,
+		Doc: "How servicePath is matched: `path` that path alone, `path_beg` whatever begins so (`/demo` takes `/demox`), `path_reg` a regular expression (PCRE), and HAProxy's `path_end`, `path_sub`, `path_dir`, `path_dom`. With reqMode=sni: `req_ssl_sni` with `-i` and `-m` `str`, `beg`, `end`, `sub`, `dom` or `reg`, as in `req_ssl_sni -i -m beg`; servicePath has the names then. Without it a path takes itself and everything below it."},
 	{Name: "servicePathExclude", Kind: label.List, Indexed: true, Example: "/demo/private", Check: checkPaths,
 		Doc: "Paths that, with everything below them, are not the service's: the next best route takes such a request."},
-	{Name: "serviceDomainAlgo", Kind: label.Enum, Example: "hdr_dom(host)", Values: []string{"exact", "hdr(host)", "hdr_dom(host)", "hdr_end(host)", "hdr_beg(host)", "hdr_reg(host)"},
-		Doc: "How serviceDomain is matched; `*.x` stays a wildcard. Exact hosts and wildcards come before the others. Default: the proxy's SERVICE_DOMAIN_ALGO setting, which is `exact`."},
+	{Name: "serviceDomainAlgo", Kind: label.Enum, Example: "hdr_dom(host)", Values: []string{"exact", "hdr(host)", "hdr_dom(host)", "hdr_end(host)", "hdr_beg(host)", "hdr_reg(host)", "req.ssl_sni"},
+		Doc: "How serviceDomain is matched; `*.x` stays a wildcard, and `req.ssl_sni`, which belongs to reqMode=sni, is exact too. Exact hosts and wildcards come before the others. Default: the proxy's SERVICE_DOMAIN_ALGO setting, which is `exact`."},
 	{Name: "userAgent", Kind: label.List, Indexed: true, Example: "amiga,amstrad", Doc: "Only requests whose user agent contains one of these, in any case. Such a route comes before the same one without."},
 	{Name: "serviceHeader", Kind: label.List, Indexed: true, Example: "X-Version:3,Name:Viktor", Check: checkHeaderConditions,
 		Doc: "Only requests with all of these headers, `Name:value`, compared exactly. Such a route comes before the same one with fewer."},
-	{Name: "srcPort", Kind: label.Port, Indexed: true, Example: "8085", Doc: "Only requests that came to this port of the proxy, which must be one of DEFAULT_PORTS or BIND_PORTS."},
+	{Name: "srcPort", Kind: label.Port, Indexed: true, Example: "8085", Doc: "Only requests that came to this port of the proxy, which must be one of DEFAULT_PORTS or BIND_PORTS. With reqMode=tcp or sni the port that the proxy binds for the service; one that cannot be bound is reported and tried again."},
 	{Name: "srcAddr", Kind: label.Text, Indexed: true, Example: "10.0.0.5", Check: checkAddress, Doc: "Only requests that came to this address of the proxy."},
 	{Name: "srcHttpsPort", Kind: label.Port, Indexed: true, Example: "8443",
 		Doc: "Requests that came to this port of the proxy reach the service too, at httpsPort where there is one. With srcPort beside it these are its two ports."},
@@ -61,8 +61,13 @@ func checkName(value any) error {
 
 // checkClaim judges labels that only make sense together; it answers the name of the label and the reason.
 func checkClaim(g label.Group, opts Options) (name, reason string) {
-	entryPorts := opts.EntryPorts
+	if modeOf(g) != "" {
+		return checkPortClaim(g, opts)
+	}
 	paths, kind := g.List("servicePath"), g.Text("pathType")
+	if sniPath(kind) != nil {
+		return "pathType", "needs reqMode=sni"
+	}
 	switch kind {
 	case "", "path", "path_beg", "path_dir":
 		if err := checkPaths(paths); err != nil {
@@ -81,7 +86,7 @@ func checkClaim(g label.Group, opts Options) (name, reason string) {
 		}
 	}
 	for _, name := range []string{"srcPort", "srcHttpsPort"} {
-		if port := g.Int(name); port != 0 && entryPorts != nil && !slices.Contains(entryPorts, port) {
+		if port := g.Int(name); port != 0 && opts.EntryPorts != nil && !slices.Contains(opts.EntryPorts, port) {
 			return name, "is not one of the proxy's ports (DEFAULT_PORTS, BIND_PORTS)"
 		}
 	}

@@ -127,7 +127,7 @@ func enterServers(backend string, running map[string]RunningServer, want []Serve
 		if !exists {
 			commands = append(commands, Command{Backend: backend, Line: "add server " + name + " " + s.options(shared),
 				Expect: []string{"New server registered."}, Reason: "task came"})
-			commands = append(append(commands, shared.prepare(backend, s.Name)...), ready)
+			commands = append(append(commands, s.own(shared).prepare(backend, s.Name)...), ready)
 			continue
 		}
 		if was.Addr != s.Addr {
@@ -136,7 +136,7 @@ func enterServers(backend string, running map[string]RunningServer, want []Serve
 				Expect: []string{"IP changed from", "port changed from", "no need to change"}, Reason: "task was replaced"})
 		}
 		if was.Maint {
-			commands = append(append(commands, shared.prepare(backend, s.Name)...), ready)
+			commands = append(append(commands, s.own(shared).prepare(backend, s.Name)...), ready)
 		}
 	}
 	return commands

@@ -119,9 +119,9 @@ func TestServerWithConnectionsWaitsWithoutBeingAskedTwice(t *testing.T) {
 func TestPlansLeadFromAnyStateToTheWantedOne(t *testing.T) {
 	reloads := 0
 	rapid.Check(t, func(t *rapid.T) {
-		services := drawServices(t)
+		services := drawPorts(t, drawServices(t))
 		before := configFrom(t, services)
-		other := drawServices(t)
+		other := drawPorts(t, drawServices(t))
 		if rapid.Bool().Draw(t, "same labels") {
 			other = redrawTasks(t, services)
 		}

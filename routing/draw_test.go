@@ -64,3 +64,21 @@ func drawTasks(t *rapid.T, service string) (tasks []routing.Task) {
 	}
 	return tasks
 }
+
+// drawPorts gives some of the destinations a port of their own, out of few, so that they collide and form groups.
+func drawPorts(t *rapid.T, services []routing.Service) []routing.Service {
+	for _, s := range services {
+		for _, suffix := range []string{"", ".1", ".2"} {
+			mode := rapid.SampledFrom([]string{"", "", "", "tcp", "sni"}).Draw(t, "mode")
+			if _, exists := s.Labels[label.Prefix+"port"+suffix]; !exists || mode == "" {
+				continue
+			}
+			s.Labels[label.Prefix+"reqMode"+suffix] = mode
+			s.Labels[label.Prefix+"srcPort"+suffix] = rapid.SampledFrom([]string{"6379", "8445"}).Draw(t, "srcPort")
+			if mode == "tcp" && rapid.Bool().Draw(t, "grouped") {
+				s.Labels[label.Prefix+"serviceGroup"+suffix] = "g"
+			}
+		}
+	}
+	return services
+}

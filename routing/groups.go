@@ -17,6 +17,7 @@ var labelGroups = []LabelGroup{
 	{"What leads to a service", "Three are enough: notify, port, and servicePath or serviceDomain. Which of several routes takes a request: see [below](#which-route-wins).", slices.Concat(routeLabels, claimLabels)},
 	{"Where its requests go", "", targetLabels},
 	{"Who may pass", "Whoever may not gets the status that is named here; tasks do not see the request.", slices.Concat(accessLabels, userLabels)},
+	{"Ports and TLS names of their own", "", tcpLabels},
 	{"Certificates", "", certificateLabels},
 	{"Redirects", "", redirectLabels},
 	{"Paths and headers", "", slices.Concat(rewriteLabels, headerLabels)},

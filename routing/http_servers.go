@@ -142,15 +142,23 @@ func serverOptions(backends []Backend) map[string]ServerOptions {
 }
 
 // serverOrigin ends a server's line where labels asked for some of it.
-func serverOrigin(b Backend) string {
+func serverOrigin(b Backend, server Server) string {
+	if len(b.TCP.Members) > 0 {
+		return memberOrigin(b, server)
+	}
+	if keys := serverKeys(b); keys != "" {
+		return " # " + b.Service + " " + keys
+	}
+	return ""
+}
+
+// serverKeys are the labels that asked for options of servers.
+func serverKeys(b Backend) string {
 	var asked []string
 	for _, name := range []string{"weight", "maxConn", "sslVerifyNone", "checkTcp", "checkPath", "checkInterval"} {
 		if b.HTTP.Origins[name] != "" {
-			asked = append(asked, name)
+			asked = append(asked, b.HTTP.Origins[name])
 		}
 	}
-	if len(asked) == 0 {
-		return ""
-	}
-	return " " + httpOrigin(b, asked...)
+	return strings.Join(asked, " ")
 }

@@ -128,7 +128,7 @@ func (t Table) Fingerprint(b Backend) string {
 		return b.Name // Render reports the error
 	}
 	fmt.Fprintln(&text, b.Raw.Frontend)
-	for _, r := range t.Routes {
+	for _, r := range t.AllRoutes() {
 		if r.Backend == b.Name {
 			fmt.Fprintf(&text, "%+v\n", r)
 		}
@@ -156,6 +156,7 @@ func (t Table) Filter(keep func(Backend) bool) Table {
 	if gone[kept.Default] {
 		kept.Default = ""
 	}
+	kept.Listeners = withoutRoutes(t.Listeners, gone)
 	return kept
 }
 

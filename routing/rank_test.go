@@ -70,7 +70,7 @@ func TestSameRouteTwiceInOneLabelIsNoConflict(t *testing.T) {
 
 func TestOrderOfTheInputChangesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		services := drawServices(t)
+		services := drawPorts(t, drawServices(t))
 		shuffled := rapid.Permutation(services).Draw(t, "order")
 		for i := range shuffled {
 			shuffled[i].Tasks = rapid.Permutation(shuffled[i].Tasks).Draw(t, "tasks")

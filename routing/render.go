@@ -22,7 +22,7 @@ type Settings struct {
 	DefaultPath   string        // where HAProxy looks for the maps: "config" (beside haproxy.cfg) or "origin DIR"; "" is "config"
 	Entries       []HTTPEntry   // where requests come in
 	TLS           TLS           // how the entries with TLS end it
-	Handover      string        // address at which a worker takes requests from its predecessor; an abstract socket (abns@NAME) of this proxy's own
+	Handover      string        // address at which a worker takes requests from its predecessor: a socket of this proxy's own (unix@PATH; abns@NAME where nothing runs)
 	User, Group   string        // whom HAProxy's workers become; "" keeps the starter's
 	Maxconn       int           // per worker; 0 leaves it to HAProxy, which derives it from ulimit -n
 	HardStopAfter time.Duration // how long an old worker may finish its connections
@@ -79,6 +79,8 @@ func Render(t Table, s Settings) (Config, error) {
 	if terminates {
 		c.Certificates, c.Problems = certificateFiles(t, s.TLS)
 	}
+	set := s
+	s.Entries = entriesBeside(t.Listeners, s)
 	head := struct {
 		Settings
 		Shape  string
@@ -109,16 +111,19 @@ func Render(t Table, s Settings) (Config, error) {
 	if err := templates.ExecuteTemplate(&backends, "userlists", userlists(t.Backends)); err != nil {
 		return Config{}, fmt.Errorf("render userlists: %w", err)
 	}
+	if err := renderListeners(&backends, t.Listeners, set, c.Maps); err != nil {
+		return Config{}, err
+	}
 	hash.Write([]byte(backends.String()))
 	for _, b := range t.Backends {
 		text.Reset()
 		if err := templates.ExecuteTemplate(&text, "backend", b); err != nil {
 			return Config{}, fmt.Errorf("render backend %s: %w", b.Name, err)
 		}
-		hash.Write([]byte(text.String() + b.HTTP.Servers.String()))
+		hash.Write([]byte(text.String() + b.HTTP.Servers.String() + b.memberOptions()))
 		backends.WriteString(text.String())
 		for _, server := range b.Servers {
-			fmt.Fprintf(&backends, "    server %s %s%s\n", server.Name, server.options(b.HTTP.Servers), serverOrigin(b))
+			fmt.Fprintf(&backends, "    server %s %s%s\n", server.Name, server.options(b.HTTP.Servers), serverOrigin(b, server))
 		}
 		c.Servers[b.Name] = b.Servers
 	}
@@ -134,7 +139,17 @@ func Render(t Table, s Settings) (Config, error) {
 
 // options is what follows a server's name in haproxy.cfg and in `add server` alike. A server added at runtime takes
 // nothing from default-server or HAProxy's defaults, so everything is spelled out.
-func (s Server) options(shared ServerOptions) string { return s.Addr.String() + shared.String() }
+func (s Server) options(shared ServerOptions) string {
+	return s.Addr.String() + s.own(shared).String()
+}
+
+// own are the server's options where it has some, else those of its backend.
+func (s Server) own(shared ServerOptions) ServerOptions {
+	if s.Options != (ServerOptions{}) {
+		return s.Options
+	}
+	return shared
+}
 
 // Same tells whether both are the same files.
 func (c Config) Same(other Config) bool {

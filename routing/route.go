@@ -12,6 +12,7 @@ import (
 
 // Route is one claim of a service: which requests go to which backend. A request takes the best route that matches it.
 type Route struct {
+	Mode       string   `json:"mode,omitempty"`      // "" http; tcp: every connection to the port; sni: TLS that asks for the host
 	Priority   int      `json:"priority,omitempty"`  // higher ones first, before everything else
 	Bind       Bind     `json:"bind,omitzero"`       // where the request must have come in
 	Host       string   `json:"host"`                // lower case; "*.x" for every name below x; "" for any host

@@ -14,6 +14,8 @@ type Running struct {
 	Servers  map[string]map[string]RunningServer // backend -> name
 	Maps     map[string]map[string]string        // file name -> key -> value
 	Certificates
+	// Frontends are the names of what takes connections, listeners among them.
+	Frontends map[string]bool
 }
 
 // RunningServer is a server as HAProxy has it.
@@ -44,7 +46,7 @@ func ParseShape(answer []byte) string {
 func ParseBackends(answer []byte) map[string]bool {
 	backends := map[string]bool{}
 	for line := range strings.Lines(string(answer)) {
-		if name := strings.TrimSpace(line); name != "" && name[0] != '#' && name != handoverBackend {
+		if name := strings.TrimSpace(line); name != "" && name[0] != '#' && !ownBackend(name) {
 			backends[name] = true
 		}
 	}
@@ -74,7 +76,7 @@ func ParseServers(answer []byte) (map[string]map[string]RunningServer, error) {
 			return ""
 		}
 		backend, name := value("be_name"), value("srv_name")
-		if backend == handoverBackend { // no service's: its server is a socket
+		if ownBackend(backend) { // no service's: its server is a socket
 			continue
 		}
 		admin, err := strconv.Atoi(value("srv_admin_state"))

@@ -1,7 +1,10 @@
 package routing_test
 
 import (
+	"bytes"
+	"maps"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -149,4 +152,34 @@ func FuzzParseShape(f *testing.F) {
 	f.Add([]byte(shapeFound))
 	f.Add([]byte(shapeAbsent))
 	f.Fuzz(func(t *testing.T, answer []byte) { _ = routing.ParseShape(answer) })
+}
+
+func TestFrontendsAreReadByTheirNames(t *testing.T) {
+	got := routing.ParseFrontends([]byte("# pxname,svname,qcur\nservices,FRONTEND,,\ntcp_fd00::1_6379,FRONTEND,,\n\n"))
+	if want := map[string]bool{"services": true, "tcp_fd00::1_6379": true}; !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func FuzzParseFrontends(f *testing.F) {
+	f.Add([]byte("# pxname,svname\nservices,FRONTEND,,\n"))
+	f.Fuzz(func(t *testing.T, answer []byte) {
+		for name := range routing.ParseFrontends(answer) {
+			if strings.ContainsAny(name, ",\n") || !bytes.Contains(answer, []byte(name+",")) {
+				t.Errorf("%q is no name in %q", name, answer)
+			}
+		}
+	})
+}
+
+func FuzzListenerBinds(f *testing.F) {
+	f.Add("frontend tcp_6379\n    mode tcp\n    bind *:6379 # svc com.df.srcPort\nbackend x\n    bind 1.2.3.4:5\n")
+	f.Add("frontend sni_[::1]_443\n    bind [::1]:443\n\nfrontend services\n    bind *:80\n")
+	f.Fuzz(func(t *testing.T, config string) {
+		for _, addr := range routing.ListenerBinds(config) {
+			if !addr.IsValid() || !strings.Contains(config, "bind ") {
+				t.Errorf("found %s in %q", addr, config)
+			}
+		}
+	})
 }

@@ -40,6 +40,8 @@ type Task struct {
 type Options struct {
 	Network    string // where tasks are reached when the service names no network of its own
 	EntryPorts []int  // ports of the http entries; nil when they are not known
+	TLSPorts   []int  // of them, those that end TLS
+	OwnPorts   []int  // ports on which the proxy itself is asked: nobody else's
 
 	HTTPSOnly bool              // for services that do not say
 	HTTPSPort int               // where clients reach https, for redirects; 0 is 443
@@ -65,6 +67,8 @@ type Table struct {
 	Backends []Backend // by name
 	// Certificates of services (serviceCert), by service.
 	Certificates []Certificate
+	// Listeners are the ports that services have for themselves (reqMode=tcp and sni), by name.
+	Listeners []Listener
 
 	defaultService string
 	defaultLine    line
@@ -75,13 +79,15 @@ type Backend struct {
 	Name     string // <service>-be<port>_<index>, the name that Docker Flow Proxy gave it
 	Service  string
 	Stack    string
-	Default  bool // takes what no route takes
-	Index    int  // of the labels; 0 for labels without one
+	Default  bool   // takes what no route takes
+	Mode     string // "" http, tcp or sni
+	Index    int    // of the labels; 0 for labels without one
 	Port     int
 	Secure   string // the backend that its requests over TLS go to instead; "" for none
 	Rewrites []Rewrite
 	HTTP     HTTP              // what is done to requests and answers on the way
 	Raw      Raw               // lines that labels write themselves
+	TCP      TCP               // of a backend without http
 	Labels   map[string]string // directive -> the label that asked for it, for comments and explain
 	Servers  []Server          // by slot
 	Note     string            // why there are no servers; "" when there are
@@ -91,6 +97,8 @@ type Backend struct {
 type Server struct {
 	Name string         `json:"name"`
 	Addr netip.AddrPort `json:"addr"`
+	// Options are its own, in the backend of a group; zero: those of the backend.
+	Options ServerOptions `json:"-"`
 }
 
 // BuildTable reads the labels of all services. A label that cannot be used leaves out the destination that it belongs
@@ -111,6 +119,7 @@ func BuildTable(services []Service, opts Options) (Table, []label.Problem) {
 	}
 	slices.SortFunc(table.Backends, func(a, b Backend) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Service, b.Service)) })
 	problems = append(problems, table.unite()...)
+	problems = append(problems, table.listen(opts)...)
 	var conflicts []label.Problem
 	table.Routes, conflicts = rank(table.Routes)
 	return table, append(problems, conflicts...)
@@ -185,37 +194,26 @@ func readDestination(s Service, g label.Group, opts Options) (routes []Route, b 
 		return refuse(label.Prefix+"port"+suffix, "is missing: the port that the tasks listen on")
 	}
 	if name, reason := checkClaim(g, opts); reason != "" {
-		return refuse(g.Key(name), reason)
+		return refuse(cmp.Or(g.Key(name), label.Prefix+name+suffix), reason)
+	}
+	noted, refused := misplaced(s, g)
+	if problems = append(problems, noted...); len(refused) > 0 {
+		return nil, Backend{}, append(problems, refused...)
 	}
 	paths, hosts := g.List("servicePath"), g.List("serviceDomain")
-	if len(paths) == 0 && len(hosts) == 0 && !g.Bool("isDefaultBackend") {
+	if modeOf(g) == "" && len(paths) == 0 && len(hosts) == 0 && !g.Bool("isDefaultBackend") {
 		return refuse(label.Prefix+"servicePath"+suffix, "is missing, and there is no serviceDomain either: nothing leads to the service")
 	}
 	b = Backend{
 		Name: fmt.Sprintf("%s-be%d_%d", cmp.Or(g.Text("aclName"), s.shown(g)), g.Int("port"), g.Index()), Service: s.Name, Stack: s.Stack,
-		Index: g.Index(), Port: g.Int("port"), Labels: map[string]string{"backend": strings.TrimSpace(g.Key("port") + " " + g.Key("aclName"))},
-	}
-	if port := g.Int("httpsPort"); port != 0 && port != b.Port {
-		b.Secure = fmt.Sprintf("https-%s-be%d_%d", cmp.Or(g.Text("aclName"), s.shown(g)), port, g.Index())
-	}
-	if g.Bool("verifyClientSsl") && !opts.ClientCA {
-		problems = append(problems, label.Problem{Service: s.Name, Label: g.Key("verifyClientSsl"), Value: g.Raw("verifyClientSsl"), Reason: "lets nobody in: the proxy has no CA_FILE to verify clients by"})
+		Mode: modeOf(g), Index: g.Index(), Port: g.Int("port"), Labels: map[string]string{"backend": strings.TrimSpace(g.Key("port") + " " + g.Key("aclName"))},
 	}
 	if g.Has("reqPathReplace") && g.Text("reqPathSearch") == "" {
 		return refuse(g.Key("reqPathReplace"), "does nothing without reqPathSearch")
 	}
-	if rewrites, keys := readRewrites(g); len(rewrites) > 0 {
-		b.Rewrites, b.Labels["rewrite"] = rewrites, keys
-	}
-	var refused []label.Problem
-	if b.Raw, refused = readRaw(s, g, opts); len(refused) > 0 {
-		problems = append(problems, refused...)
-		if b.Raw.missed {
-			return nil, Backend{}, problems
-		}
-	}
-	if b.HTTP, refused = readHTTP(s, g, opts); len(refused) > 0 {
-		return nil, Backend{}, append(problems, refused...)
+	noted, open := b.treat(s, g, opts)
+	if problems = append(problems, noted...); !open {
+		return nil, Backend{}, problems
 	}
 	network := cmp.Or(g.Text("network"), opts.Network)
 	if away := g.List("outboundHostname"); len(away) > 0 {
@@ -227,10 +225,13 @@ func readDestination(s Service, g label.Group, opts Options) (routes []Route, b 
 			b.Note = "no host outside the swarm has an address"
 		}
 	} else if !slices.Contains(s.Networks, network) {
-		return nil, Backend{}, []label.Problem{{Service: s.Name, Label: g.Key("network"), Value: network,
-			Reason: fmt.Sprintf("is not attached to the network %q (it is on %s)", network, cmp.Or(strings.Join(s.Networks, ", "), "none"))}}
+		return nil, Backend{}, append(problems, label.Problem{Service: s.Name, Label: g.Key("network"), Value: network,
+			Reason: fmt.Sprintf("is not attached to the network %q (it is on %s)", network, cmp.Or(strings.Join(s.Networks, ", "), "none"))})
 	} else {
 		b.Servers, b.Note = servers(s, network, b.Port)
+	}
+	if b.Mode != "" {
+		return portRoutes(b, g), b, problems
 	}
 	b.Default = g.Bool("isDefaultBackend")
 	if len(paths) > 0 || len(hosts) > 0 {
@@ -240,6 +241,32 @@ func readDestination(s Service, g label.Group, opts Options) (routes []Route, b 
 		}
 	}
 	return routes, b, problems
+}
+
+// treat reads what is done to requests on the way. open is false when the destination must not be routed without what
+// some label asks for.
+func (b *Backend) treat(s Service, g label.Group, opts Options) (problems []label.Problem, open bool) {
+	if b.Raw, problems = readRaw(s, g, opts); b.Raw.missed {
+		return problems, false
+	}
+	if b.Mode != "" {
+		b.Raw = Raw{Backend: b.Raw.Backend} // templates are of http
+		b.HTTP, b.TCP = readTCP(s, g)
+		b.Labels["mode"], b.Labels["listen"] = g.Key("reqMode"), keysOf(g, "reqMode", "srcPort", "srcAddr", "serviceGroup")
+		return problems, true
+	}
+	if port := g.Int("httpsPort"); port != 0 && port != b.Port {
+		b.Secure = fmt.Sprintf("https-%s-be%d_%d", cmp.Or(g.Text("aclName"), s.shown(g)), port, g.Index())
+	}
+	if g.Bool("verifyClientSsl") && !opts.ClientCA {
+		problems = append(problems, label.Problem{Service: s.Name, Label: g.Key("verifyClientSsl"), Value: g.Raw("verifyClientSsl"), Reason: "lets nobody in: the proxy has no CA_FILE to verify clients by"})
+	}
+	if rewrites, keys := readRewrites(g); len(rewrites) > 0 {
+		b.Rewrites, b.Labels["rewrite"] = rewrites, keys
+	}
+	var refused []label.Problem
+	b.HTTP, refused = readHTTP(s, g, opts)
+	return append(problems, refused...), len(refused) == 0
 }
 
 // servers picks the address of each task on the network that the proxy shares with the service. The note says why

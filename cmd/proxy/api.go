@@ -75,7 +75,8 @@ type routeAnswer struct {
 	Routes   []routing.Route   `json:"routes"`
 	Rewrites []routing.Rewrite `json:"rewrites,omitempty"`
 	Servers  []routing.Server  `json:"servers"`
-	Note     string            `json:"note,omitempty"` // why there are no servers
+	Note     string            `json:"note,omitempty"`  // why there are no servers
+	Group    []string          `json:"group,omitempty"` // services of the group that has the backend
 }
 
 func (a api) routes(w http.ResponseWriter, _ *http.Request) {
@@ -85,11 +86,15 @@ func (a api) routes(w http.ResponseWriter, _ *http.Request) {
 		Problems []label.Problem `json:"problems"`
 	}{[]routeAnswer{}, append([]label.Problem{}, v.Problems...)}
 	leads := map[string][]routing.Route{}
-	for _, r := range v.Table.Routes {
+	for _, r := range v.Table.AllRoutes() {
 		leads[r.Backend] = append(leads[r.Backend], r)
 	}
 	for _, b := range v.Table.Backends {
-		body.Routes = append(body.Routes, routeAnswer{Service: b.Service, Stack: b.Stack, Backend: b.Name, Routes: append([]routing.Route{}, leads[b.Name]...),
+		var group []string
+		for _, m := range b.TCP.Members {
+			group = append(group, m.Service)
+		}
+		body.Routes = append(body.Routes, routeAnswer{Group: group, Service: b.Service, Stack: b.Stack, Backend: b.Name, Routes: append([]routing.Route{}, leads[b.Name]...),
 			Rewrites: b.Rewrites, Servers: append([]routing.Server{}, b.Servers...), Note: b.Note})
 	}
 	daemon.Answer(w, http.StatusOK, body)

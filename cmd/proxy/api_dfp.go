@@ -73,7 +73,7 @@ func (a api) reconfigure(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	reasons := about(name, now.Problems)
-	if !slices.ContainsFunc(now.Table.Backends, func(b routing.Backend) bool { return b.Service == name }) {
+	if !slices.ContainsFunc(now.Table.Backends, func(b routing.Backend) bool { return b.Of(name) }) {
 		answer("", refusal{http.StatusBadRequest, "not routed: " + cmp.Or(reasons, "it was removed meanwhile")})
 		return
 	}

@@ -66,6 +66,7 @@ func (r routeSettings) options(dir string) routing.Options {
 	for _, e := range entries {
 		options.EntryPorts = append(options.EntryPorts, e.port)
 		if e.tls {
+			options.TLSPorts = append(options.TLSPorts, e.port)
 			options.HTTPSPort = cmp.Or(options.HTTPSPort, e.port)
 		}
 	}
@@ -99,6 +100,10 @@ func userSecrets(dir string) map[string]string {
 	return secrets
 }
 
+// maxSocket leaves room in a socket's path, 107 bytes, for the port of an entry and the suffix under which HAProxy binds
+// it first.
+const maxSocket = 107 - len("-65535.4194304.tmp")
+
 func (r routeSettings) settings(dir string) (routing.Settings, error) {
 	// Several proxies of one network namespace have folders of their own, so the folder gives the socket its name.
 	own := sha256.Sum256([]byte(dir))
@@ -106,6 +111,11 @@ func (r routeSettings) settings(dir string) (routing.Settings, error) {
 		Connect: time.Duration(r.TimeoutConnect), Client: time.Duration(r.TimeoutClient), Server: time.Duration(r.TimeoutServer),
 		Queue: time.Duration(r.TimeoutQueue), Tunnel: time.Duration(r.TimeoutTunnel),
 		HTTPRequest: time.Duration(r.TimeoutHTTPRequest), HTTPKeepAlive: time.Duration(r.TimeoutHTTPKeepAlive)}}
+	// While a reload fails to bind an address, HAProxy 2.6 pauses the old worker. A socket with a path can pause and
+	// resume; with an abstract one the worker ends.
+	if socket := filepath.Join(dir, "next.sock"); dir != "" && len(socket) <= maxSocket {
+		s.Handover = "unix@" + socket
+	}
 	entries, err := r.entries()
 	if err != nil {
 		return s, err
@@ -173,6 +183,13 @@ type controlSettings struct {
 	StatsServers  bool          `env:"STATS_SERVERS" default:"true" negatable:"" help:"Export every server of every backend too."`
 	StatsInstance string        `env:"STATS_INSTANCE" placeholder:"NAME" help:"Name of this proxy in the statistics; by default the host's name."`
 	SpoolLimit    int64         `env:"SPOOL_LIMIT" default:"268435456" help:"Bytes of points kept while InfluxDB does not take them."`
+}
+
+// routing are the options of a proxy that runs: the port of its API is no service's.
+func (s controlSettings) routing() routing.Options {
+	options := s.options(s.Dir)
+	options.OwnPorts = []int{s.Port, s.StatsPort}
+	return options
 }
 
 func (s controlSettings) validate() error {

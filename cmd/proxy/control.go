@@ -55,7 +55,7 @@ func (c *controlCommand) Run(ctx context.Context) error {
 		lister: lister{swarm: reader}, declared: declared, resolver: newResolver(), files: newTLSFiles(c.routeSettings, c.place), plain: newPlainPorts(c.routeSettings, entries),
 		standing: withoutSiblings(c.controlSettings),
 		engine:   engine{master: haproxy.Dial(c.socket()), store: store}, gate: newGate(),
-		options: c.options(c.Dir), settings: settings, log: log, metrics: newMetrics(registry), refused: map[string]quarantined{},
+		options: c.routing(), settings: settings, log: log, metrics: newMetrics(registry), refused: map[string]quarantined{},
 	}
 	loop.view.Store(&view{})
 	log.Info().Str("dir", c.Dir).Str("entries", c.DefaultPorts+","+c.BindPorts).Str("network", c.Network).Str("influx", c.InfluxURL).Msg("controller starts")

@@ -62,6 +62,10 @@ func (e *engine) readAll(ctx context.Context, pid int) (routing.Running, error) 
 	if running.Servers, err = routing.ParseServers(answer); err != nil {
 		return routing.Running{}, err
 	}
+	if answer, err = e.master.Ask(ctx, pid, "show stat -1 1 -1"); err != nil {
+		return routing.Running{}, err
+	}
+	running.Frontends = routing.ParseFrontends(answer)
 	if err := e.readMaps(ctx, pid, &running); err != nil {
 		return routing.Running{}, err
 	}

@@ -77,7 +77,7 @@ func explain(w io.Writer, name string, services []routing.Service, options routi
 		}
 	}
 	for _, b := range table.Backends {
-		if b.Service == name {
+		if b.Of(name) {
 			fmt.Fprintf(w, "\nbackend %s\n", b.Name)
 			for _, s := range b.Servers {
 				fmt.Fprintf(w, "    server %s %s\n", s.Name, s.Addr)
@@ -99,12 +99,13 @@ func explain(w io.Writer, name string, services []routing.Service, options routi
 func linesByLabel(c routing.Config, service string) map[string][]string {
 	lines := map[string][]string{}
 	for line := range strings.Lines(c.Text) {
-		mark := " # " + service + " "
-		at := strings.LastIndex(line, mark) // a raw line may have comments of its own
+		// A raw line may have comments of its own, and several services may ask for one line.
+		at := strings.LastIndex(line, " # "+service+" ")
 		if at < 0 {
 			continue
 		}
-		for key := range strings.FieldsSeq(line[at+len(mark):]) {
+		keys, _, _ := strings.Cut(line[at+len(" # "+service+" "):], " # ")
+		for key := range strings.FieldsSeq(keys) {
 			lines[key] = append(lines[key], "haproxy.cfg: "+strings.TrimSpace(line[:at]))
 		}
 	}

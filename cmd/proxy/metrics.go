@@ -29,7 +29,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 }
 
 func (m *metrics) observe(t routing.Table, served []certificate, problems []label.Problem) {
-	m.routes.Set(float64(len(t.Routes)))
+	m.routes.Set(float64(len(t.AllRoutes())))
 	m.problems.Set(float64(len(problems)))
 	m.servers.Reset() // backends that are gone must not stay
 	for _, b := range t.Backends {

@@ -3,10 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
-	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -42,6 +39,7 @@ type reconciler struct {
 	resolver *resolver
 	engine   engine
 	gate     *gate
+	listens  listens
 	options  routing.Options
 	settings routing.Settings
 	files    *tlsFiles
@@ -69,9 +67,6 @@ type pendingChange struct {
 	first, since time.Time // when any change began to wait, and this one
 }
 
-// quarantined is what HAProxy said of a backend; it counts for as long as the backend would be written the same way.
-type quarantined struct{ fingerprint, reason string }
-
 // view is what the API shows: the outcome of the last step.
 type view struct {
 	Table     routing.Table
@@ -90,7 +85,7 @@ type view struct {
 	owners    map[string]owner
 }
 
-// owner says whose backend it is, for the tags of the statistics.
+// owner says whose backend it is, for the tags of the statistics: the backend of a group is nobody's, its servers are.
 func (r *reconciler) owner(backend string) (service, stack string) {
 	o := r.view.Load().owners[backend]
 	return o.service, o.stack
@@ -101,7 +96,16 @@ type owner struct{ service, stack string }
 func owners(t routing.Table) map[string]owner {
 	result := make(map[string]owner, len(t.Backends))
 	for _, b := range t.Backends {
-		result[b.Name] = owner{b.Service, b.Stack}
+		if len(b.TCP.Members) == 0 {
+			result[b.Name] = owner{b.Service, b.Stack}
+		}
+		for _, m := range b.TCP.Members {
+			for _, s := range b.Servers {
+				if s.Of(m.Service) {
+					result[b.Name+"/"+s.Name] = owner{m.Service, m.Stack}
+				}
+			}
+		}
 	}
 	return result
 }
@@ -176,30 +180,21 @@ func (r *reconciler) step(ctx context.Context) (pause time.Duration, err error) 
 		return 0, away
 	}
 	wish := r.declared.current()
-	services, standing := join(swarm.services, wish.services)
-	r.resolver.fill(ctx, now, services, r.options.Separator)
-	options := r.options
-	options.Templates = readTemplates(services, options)
-	table, problems := routing.BuildTable(services, options)
-	table, problems = r.withoutRefused(table, slices.Concat(problems, standing, r.standing))
-	settings, table, served, found := r.files.join(r.settings, table, now)
-	closed := r.gate.closed(ctx, table, serving(running))
-	table = table.WithoutServers(func(s routing.Server) error { return closed[s.Addr] })
-	want, err := routing.Render(table, settings)
+	d, err := r.decide(ctx, now, running, swarm.services, wish.services)
 	if err != nil {
 		return 0, err
 	}
-	problems = withoutSecrets(slices.Concat(problems, found, want.Problems, r.plain.judge(want, settings, r.log)))
-	plan := routing.Diff(running, want)
+	defer d.release()
+	plan := routing.Diff(running, d.want)
 	if plan.Reload == "" && r.reloaded < wish.reload {
 		plan.Reload = "asked for by the API"
 	}
-	if err := r.apply(ctx, now, plan, change{want, table, marked(served, want)}); err != nil {
+	if err := r.apply(ctx, now, plan, d.change); err != nil {
 		return 0, err
 	}
-	r.report(problems)
-	r.note(routing.Notes(services, options))
-	r.metrics.observe(table, served, problems)
+	r.report(d.problems)
+	r.note(d.notes)
+	r.metrics.observe(d.table, d.served, d.problems)
 	// An empty view before the first reload would let /readyz say "ready" for routes that nobody serves yet.
 	applied := plan.Reload == "" || r.change.shape == ""
 	declared := r.view.Load().Declared
@@ -207,9 +202,9 @@ func (r *reconciler) step(ctx context.Context) (pause time.Duration, err error) 
 		r.reloaded, declared = wish.reload, wish.version
 	}
 	r.show(func(v *view) {
-		r.done.services, r.done.routes, r.done.problems = int64(len(services)), int64(len(table.Routes)), int64(len(problems))
-		next := view{Table: table, Services: services, Config: r.saved.Text, Declared: declared, TLS: served, Problems: problems, Waiting: closed,
-			Applied: v.Applied || applied, HAProxyOK: true, Done: r.done, owners: owners(table)}
+		r.done.services, r.done.routes, r.done.problems = int64(len(d.services)), int64(len(d.table.AllRoutes())), int64(len(d.problems))
+		next := view{Table: d.table, Services: d.services, Config: r.saved.Text, Declared: declared, TLS: d.served, Problems: d.problems, Waiting: d.waiting,
+			Applied: v.Applied || applied, HAProxyOK: true, Done: r.done, owners: owners(d.table)}
 		if away != nil { // once will say so again; nobody shall see it well in between
 			next.Failure, next.FailedAt = v.Failure, v.FailedAt
 		}
@@ -221,7 +216,7 @@ func (r *reconciler) step(ctx context.Context) (pause time.Duration, err error) 
 	if away != nil {
 		return 0, away
 	}
-	moving := now.Sub(r.hinted) < fastAfter || swarm.converges || len(closed) > 0 || plan.Leaving > 0
+	moving := now.Sub(r.hinted) < fastAfter || swarm.converges || len(d.waiting) > 0 || plan.Leaving > 0
 	return r.pause(now, moving, r.change.shape != "", swarm), nil
 }
 
@@ -271,7 +266,7 @@ func (r *reconciler) reload(ctx context.Context, now time.Time, reason string, n
 		return r.quarantine(ctx, next, refused)
 	}
 	r.change, r.lastReload = pendingChange{}, now
-	if err != nil {
+	if err = r.listens.accuse(err, next.table, r.settings); err != nil {
 		return err
 	}
 	r.saved = next.want
@@ -303,54 +298,6 @@ func (r *reconciler) save(want routing.Config) error {
 	}
 	r.saved = want
 	return nil
-}
-
-// quarantine remembers which certificate or backend HAProxy refused; the next step leaves it out and routes everything
-// else.
-func (r *reconciler) quarantine(ctx context.Context, next change, refused *haproxy.RefusedError) error {
-	// HAProxy quotes what it does not take, which may be a password, and at any length.
-	refused = &haproxy.RefusedError{Output: brief(withoutPasswords(refused.Output), 4000)}
-	if name, reason, found := routing.BlameCertificate(next.want, refused.Output); found {
-		if c, ours := r.files.refuse(name, brief(reason, 500), next.served); ours {
-			return fmt.Errorf("check the configuration: certificate %s: %s", c.Origin, brief(reason, 500))
-		}
-	}
-	name, reason, found := routing.Blame(next.want, refused.Output)
-	if !found {
-		name, reason = r.suspect(ctx, next.table)
-	}
-	reason = brief(reason, 500)
-	for _, b := range next.table.Backends {
-		if b.Name == name {
-			r.refused[name] = quarantined{next.table.Fingerprint(b), reason}
-			r.lister.forget()
-			return fmt.Errorf("check the configuration: backend %s of service %s: %s", name, b.Service, reason)
-		}
-	}
-	return refused
-}
-
-// brief cuts a text that is longer than n bytes.
-func brief(text string, n int) string {
-	if len(text) <= n {
-		return text
-	}
-	return strings.ToValidUTF8(text[:n], "") + "…"
-}
-
-func (r *reconciler) withoutRefused(t routing.Table, problems []label.Problem) (routing.Table, []label.Problem) {
-	if len(r.refused) == 0 {
-		return t, problems
-	}
-	kept := t.Filter(func(b routing.Backend) bool {
-		past, known := r.refused[b.Name]
-		refused := known && past.fingerprint == t.Fingerprint(b)
-		if refused {
-			problems = append(problems, label.Problem{Service: b.Service, Label: b.Labels["backend"], Value: b.Name, Reason: "HAProxy refuses its backend: " + past.reason})
-		}
-		return !refused
-	})
-	return kept, problems
 }
 
 // report logs each problem once, for as long as it lasts.

@@ -60,9 +60,13 @@ func startingConfig(ctx context.Context, c controlSettings, log zerolog.Logger) 
 	}
 	reason := store.Check(ctx)
 	if reason == nil {
-		return store, empty.Discard()
-	}
-	if refused := (*haproxy.RefusedError)(nil); !errors.As(reason, &refused) {
+		// The controller, which follows at once, leaves out only the listener that cannot be bound.
+		content, err := os.ReadFile(store.ConfigFile())
+		if err = errors.Join(err, unbindable(string(content))); err == nil {
+			return store, empty.Discard()
+		}
+		log.Warn().Err(err).Msg("HAProxy could not start with the saved configuration")
+	} else if refused := (*haproxy.RefusedError)(nil); !errors.As(reason, &refused) {
 		return nil, reason
 	}
 	if _, err := empty.Activate(); err != nil {

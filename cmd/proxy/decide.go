@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"time"
+
+	"sluice/internal/label"
+	"sluice/routing"
+)
+
+// decision is what shall run, and what there is to say about it.
+type decision struct {
+	change
+	services        []routing.Service
+	problems, notes []label.Problem
+	waiting         map[netip.AddrPort]error // tasks that take no connection yet
+	release         func()                   // gives up the ports that were tried
+}
+
+// decide turns the services of the swarm and the declared ones into a configuration, without what cannot be used now:
+// refused backends and certificates, ports that cannot be bound, tasks that take no connection.
+func (r *reconciler) decide(ctx context.Context, now time.Time, running routing.Running, ofSwarm, declared []routing.Service) (d decision, err error) {
+	services, standing := join(ofSwarm, declared)
+	r.resolver.fill(ctx, now, services, r.options.Separator)
+	options := r.options
+	options.Templates = readTemplates(services, options)
+	table, problems := routing.BuildTable(services, options)
+	table, problems = r.withoutRefused(table, slices.Concat(problems, standing, r.standing))
+	table, unbound, release := r.listens.try(table, running.Frontends)
+	settings, table, served, found := r.files.join(r.settings, table, now)
+	closed := r.gate.closed(ctx, table, serving(running))
+	table = table.WithoutServers(func(s routing.Server) error { return closed[s.Addr] })
+	want, err := routing.Render(table, settings)
+	if err != nil {
+		release()
+		return decision{}, err
+	}
+	problems = withoutSecrets(slices.Concat(problems, unbound, found, want.Problems, r.plain.judge(want, settings, r.log)))
+	return decision{change{want, table, marked(served, want)}, services, problems, routing.Notes(services, options), closed, release}, nil
+}
