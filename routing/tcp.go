@@ -66,10 +66,14 @@ var protecting = []string{"servicePathExclude", "userAgent", "serviceHeader", "u
 // misplaced reports the labels that mean nothing in the mode of the destination. One that is a default for several
 // destinations just does not apply. refused are those without which the destination must not be routed.
 func misplaced(s Service, g label.Group) (noted, refused []label.Problem) {
-	for _, spec := range Labels.Specs {
-		key := g.Key(spec.Name)
-		own := g.Index() == 0 || strings.HasSuffix(key, fmt.Sprintf(".%d", g.Index()))
-		if !own || !g.Has(spec.Name) || spec.Kind == label.Bool && !g.Bool(spec.Name) {
+	suffix, specs, mode := fmt.Sprintf(".%d", g.Index()), Labels.Specs, modeOf(g)
+	if mode == "" {
+		specs = tcpLabels // most destinations are of http, and this is done for all of them
+	}
+	for _, spec := range specs {
+		key := g.Key(spec.Name) // "" where the label is absent
+		own := g.Index() == 0 || strings.HasSuffix(key, suffix)
+		if key == "" || !own || spec.Kind == label.Bool && !g.Bool(spec.Name) {
 			continue
 		}
 		reason := modeReason(spec.Name, g)
@@ -77,7 +81,7 @@ func misplaced(s Service, g label.Group) (noted, refused []label.Problem) {
 			continue
 		}
 		p := label.Problem{Service: s.Name, Label: key, Value: g.Raw(spec.Name), Reason: reason}
-		if modeOf(g) != "" && slices.Contains(protecting, spec.Name) {
+		if mode != "" && slices.Contains(protecting, spec.Name) {
 			p.Reason += ": without it the destination is not routed"
 			refused = append(refused, p)
 		} else {
