@@ -2,20 +2,12 @@ package routing_test
 
 import (
 	"bufio"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,34 +18,10 @@ import (
 	"sluice/routing"
 )
 
-// selfSigned makes one for a host, as PEM of certificate and key.
-func selfSigned(t testing.TB, host string) []byte {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	about := x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), DNSNames: []string{host}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, &about, &about, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})...)
-}
-
 // tlsTask is a server with a certificate of its own that answers every request with its name.
 func tlsTask(t testing.TB, name string) netip.AddrPort {
 	t.Helper()
-	both := selfSigned(t, name)
-	pair, err := tls.X509KeyPair(both, both)
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}})
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{newCertificate(t, name).client()}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,23 +31,20 @@ func tlsTask(t testing.TB, name string) netip.AddrPort {
 	return netip.MustParseAddrPort(listener.Addr().String())
 }
 
-// secureSite is a HAProxy with an https entry; a certificate stands on every bind line of the entry.
+// secureSite is a HAProxy with an https entry.
 type secureSite struct {
 	t       *testing.T
 	haproxy *haproxytest.HAProxy
 	address string
 	port    int
-	cert    string
+	cert    routing.Certificate
 	behind  map[string]netip.AddrPort
 	plain   netip.AddrPort // of the http service
 }
 
 func newSecureSite(t *testing.T) *secureSite {
-	s := &secureSite{t: t, address: haproxytest.Address(t), cert: filepath.Join(t.TempDir(), "proxy.pem"), behind: map[string]netip.AddrPort{}}
+	s := &secureSite{t: t, address: haproxytest.Address(t), cert: newCertificate(t, "proxy").named("proxy.pem"), behind: map[string]netip.AddrPort{}}
 	s.port = int(netip.MustParseAddrPort(s.address).Port())
-	if err := os.WriteFile(s.cert, selfSigned(t, "proxy"), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "web for "+r.Header.Get("X-Forwarded-For"))
 	})}
@@ -113,13 +78,9 @@ func (s *secureSite) files(text string) map[string][]byte {
 	}
 	settings := settings()
 	settings.Entries = []routing.HTTPEntry{{Address: s.address, Port: s.port, TLS: true}}
+	settings.TLS.Certificates = []routing.Certificate{s.cert}
 	settings.Handover = "abns@sluice-" + s.address
-	files := render(s.t, table, settings).Files()
-	head, rest, _ := strings.Cut(string(files["haproxy.cfg"]), "frontend services\n")
-	binds, rest, _ := strings.Cut(rest, "    bind "+settings.Handover+" accept-proxy\n")
-	binds = strings.ReplaceAll(binds, "\n", " ssl crt "+s.cert+"\n")
-	files["haproxy.cfg"] = []byte(head + "frontend services\n" + binds + "    bind " + settings.Handover + " accept-proxy\n" + rest)
-	return files
+	return render(s.t, table, settings).Files()
 }
 
 // get answers the host of the certificate and the body.

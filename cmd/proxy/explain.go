@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -95,18 +96,27 @@ func explain(w io.Writer, name string, services []routing.Service, options routi
 	return nil
 }
 
+// askedBy is the end of a line of haproxy.cfg that says who asked for it: a service and its labels.
+var askedBy = regexp.MustCompile(` # (\S+)((?: com\.df\.[A-Za-z0-9.]+)+)$`)
+
 // linesByLabel finds the lines of haproxy.cfg and of the maps that name a label of the service.
 func linesByLabel(c routing.Config, service string) map[string][]string {
 	lines := map[string][]string{}
 	for line := range strings.Lines(c.Text) {
-		// A raw line may have comments of its own, and several services may ask for one line.
-		at := strings.LastIndex(line, " # "+service+" ")
-		if at < 0 {
-			continue
+		text := strings.TrimSpace(line)
+		var keys []string
+		for { // several services may ask for one line, and a raw line may have comments of its own
+			at := askedBy.FindStringSubmatchIndex(text)
+			if at == nil {
+				break
+			}
+			if text[at[2]:at[3]] == service {
+				keys = append(keys, strings.Fields(text[at[4]:at[5]])...)
+			}
+			text = text[:at[0]]
 		}
-		keys, _, _ := strings.Cut(line[at+len(" # "+service+" "):], " # ")
-		for key := range strings.FieldsSeq(keys) {
-			lines[key] = append(lines[key], "haproxy.cfg: "+strings.TrimSpace(line[:at]))
+		for _, key := range keys {
+			lines[key] = append(lines[key], "haproxy.cfg: "+strings.TrimSpace(text))
 		}
 	}
 	for _, file := range slices.Sorted(maps.Keys(c.Maps)) {
