@@ -73,16 +73,30 @@ func binary(t *testing.T) string {
 func start(t *testing.T, environment ...string) *proxy {
 	t.Helper()
 	ports := freePorts(t, 3)
-	p := &proxy{entry: ports[0], second: ports[1], api: ports[2], dir: t.TempDir()}
+	p := &proxy{entry: ports[0], second: ports[1], api: ports[2], dir: enterable(t)}
 	p.run(t, environment...)
 	return p
+}
+
+// enterable makes a folder that HAProxy's user may enter, as /var/lib is: that is how a proxy runs that root has started.
+func enterable(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "proxy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // startSecure runs a proxy with an entry for TLS, whose files (certs/…, secrets/…) are there before it starts.
 func startSecure(t *testing.T, a *authority, files map[string][]byte, environment ...string) *proxy {
 	t.Helper()
 	ports := freePorts(t, 4)
-	p := &proxy{entry: ports[0], second: ports[1], api: ports[2], tls: ports[3], authority: a, dir: t.TempDir()}
+	p := &proxy{entry: ports[0], second: ports[1], api: ports[2], tls: ports[3], authority: a, dir: enterable(t)}
 	for name, content := range files {
 		p.put(t, name, content)
 	}

@@ -111,11 +111,6 @@ func (r routeSettings) settings(dir string) (routing.Settings, error) {
 		Connect: time.Duration(r.TimeoutConnect), Client: time.Duration(r.TimeoutClient), Server: time.Duration(r.TimeoutServer),
 		Queue: time.Duration(r.TimeoutQueue), Tunnel: time.Duration(r.TimeoutTunnel),
 		HTTPRequest: time.Duration(r.TimeoutHTTPRequest), HTTPKeepAlive: time.Duration(r.TimeoutHTTPKeepAlive)}}
-	// While a reload fails to bind an address, HAProxy 2.6 pauses the old worker. A socket with a path can pause and
-	// resume; with an abstract one the worker ends.
-	if socket := filepath.Join(dir, "next.sock"); dir != "" && len(socket) <= maxSocket {
-		s.Handover = "unix@" + socket
-	}
 	entries, err := r.entries()
 	if err != nil {
 		return s, err
@@ -148,7 +143,22 @@ func (r routeSettings) settings(dir string) (routing.Settings, error) {
 			s.User, s.Group = "haproxy", "haproxy"
 		}
 	}
+	// While a reload fails to bind an address, HAProxy 2.6 pauses the old worker. A socket with a path can pause and
+	// resume; with an abstract one the worker ends.
+	if socket := filepath.Join(dir, "next.sock"); dir != "" && len(socket) <= maxSocket && (s.User == "" || enterable(dir)) {
+		s.Handover = "unix@" + socket
+	}
 	return s, nil
+}
+
+// enterable tells whether everybody may enter the folder: workers that are another user have to find a socket there.
+func enterable(dir string) bool {
+	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if info, err := os.Stat(dir); err == nil && info.Mode()&0o001 == 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // place says where the proxy keeps its files and which HAProxy it runs.

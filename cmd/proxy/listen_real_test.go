@@ -333,3 +333,20 @@ func TestTheAPIShowsWhatLeadsToPortsAndNames(t *testing.T) {
 		}
 	}
 }
+
+// TestASocketThatWorkersCannotReachIsAbstract stands for a folder that only root may enter.
+func TestASocketThatWorkersCannotReachIsAbstract(t *testing.T) {
+	dir := t.TempDir()
+	if enterable(dir) {
+		t.Fatal("the folder of a test is closed to others: has that changed?")
+	}
+	var c controlSettings
+	c.DefaultPorts = "80"
+	settings, err := c.settings(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if closed := settings.User != "" && !strings.HasPrefix(settings.Handover, "abns@"); closed {
+		t.Errorf("workers of user %s are sent to %s", settings.User, settings.Handover)
+	}
+}
