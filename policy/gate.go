@@ -63,19 +63,31 @@ func (e evaluation) pause(want int) (int, string) {
 		return current, "stepping down is paused"
 	case e.Pause.Out && want > current:
 		return current, "stepping up is paused"
+	case e.OnExternalChange == "pause" && e.st.Decided != current && want != current:
+		return current, fmt.Sprintf("somebody else set %d where %d was decided (onExternalChange pause)", current, e.st.Decided)
 	}
 	return want, ""
 }
 
 // cooldown waits after our own change. A step up that is larger than that change is news of a kind that cannot wait.
 func (e evaluation) cooldown(want int) (int, string) {
-	if len(e.st.Changes) == 0 || e.Pause.Frozen {
+	if e.Pause.Frozen || want == e.kept() {
+		return want, ""
+	}
+	if since := e.now.Sub(e.st.Moved); e.OnExternalChange == "adopt" && !e.st.Moved.IsZero() {
+		switch {
+		case want > e.in.Replicas && !e.seen.panic && since < e.CooldownUp:
+			return e.keep("somebody else set %d %s ago (cooldownUp %s)", e.in.Replicas, span(since), span(e.CooldownUp))
+		case want < e.in.Replicas && since < e.CooldownDown:
+			return e.keep("somebody else set %d %s ago (cooldownDown %s)", e.in.Replicas, span(since), span(e.CooldownDown))
+		}
+	}
+	if len(e.st.Changes) == 0 {
 		return want, ""
 	}
 	current, last := e.in.Replicas, e.st.Changes[len(e.st.Changes)-1]
 	since, size := e.now.Sub(last.At), max(last.To-last.From, last.From-last.To)
 	switch {
-	case want == e.kept():
 	case want > current && !e.seen.panic && since < e.CooldownUp && want-current <= size:
 		return e.keep("the last change is %s ago (cooldownUp %s)", span(since), span(e.CooldownUp))
 	case want < current && since < e.CooldownDown:

@@ -41,7 +41,7 @@ func newWorld(t testing.TB, labels map[string]string, replicas int) *world {
 
 func parse(t testing.TB, labels map[string]string) policy.Policy {
 	t.Helper()
-	p, _, problems := policy.Parse("go-demo", labels)
+	p, _, problems := policy.Parse("go-demo", labels, time.LoadLocation)
 	for _, problem := range problems {
 		t.Fatal(problem)
 	}

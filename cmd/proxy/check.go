@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"sluice/internal/label"
 	"sluice/internal/stackfile"
@@ -41,7 +42,7 @@ func check(w io.Writer, file string, content []byte, stack string, options routi
 	services := planned(list, stack, options.Network)
 	_, problems := routing.BuildTable(services, options)
 	for _, s := range services {
-		_, _, scaling := policy.Parse(s.Name, s.Labels)
+		_, _, scaling := policy.Parse(s.Name, s.Labels, time.LoadLocation)
 		problems = append(problems, scaling...)
 	}
 	found := located(withoutSecrets(problems), services, list)

@@ -128,7 +128,7 @@ func (l *loop) asked() (ids, names, metrics []string) {
 		}
 		names = append(names, s.service.Name)
 		for _, r := range s.policy.Rules {
-			if !slices.Contains(metrics, r.Metric) {
+			if r.Strategy != "fixed" && readable(r.Metric) && !slices.Contains(metrics, r.Metric) {
 				metrics = append(metrics, r.Metric)
 			}
 		}

@@ -114,6 +114,16 @@ func flux(bucket string, from, to time.Time, services, metrics []string) string 
 		anyOf("_field", fieldsOf(metrics)), names)
 }
 
+// readable tells whether the proxies write the metric.
+func readable(metric string) bool {
+	for _, m := range fields {
+		if m == metric {
+			return true
+		}
+	}
+	return false
+}
+
 func fieldsOf(metrics []string) []string {
 	var list []string
 	for _, field := range slices.Sorted(maps.Keys(fields)) {

@@ -68,7 +68,7 @@ func pages() (map[string]string, error) {
 			routing.Labels.Markdown() +
 			"\n## Which route wins\n\nThe best route that matches a request takes it:\n\n1. the higher `priority`;\n2. one that is bound to the port and address that the request came to, before one for any;\n3. an exact host, then the longest wildcard, then other ways to match a host, then any host;\n4. an exact path, then other ways to match a path, then the longest prefix;\n5. more conditions (`userAgent`, `serviceHeader`) before fewer;\n6. `aclName`, the service's name if it has none, in byte order; then the service's name.\n\nThe loser of two equal claims is reported. What a route excludes, or a condition that does not hold, leaves the request to the next best route. The default backend comes after everything.\n",
 		"scaling.md": "# Scaling labels\n\nThree labels are enough: `com.df.scale.max=10`, `com.df.scale.target=50` and, if one replica is too few, `com.df.scale.min=2` keep about 50 concurrent connections per replica.\n\n" +
-			"`.n` marks labels that may carry an index: each index is a rule of its own. A policy with an error scales nothing, its route stays, and the error is in the log, on the API and in `sluice_scale`.\n\n" + policy.Table.Markdown(),
+			"`.n` marks labels that may carry an index: each index is a rule of its own, and a label without one is the default of all. Durations have a unit (`15s`, `1m30s`). A policy with an error scales nothing, its route stays, and the error is in the log, on the API and in `sluice_scale`.\n\n" + policy.Markdown(),
 		"measurements.md":  "# Measurements\n\n" + haproxystats.Markdown(),
 		"configuration.md": configuration.String(),
 	}, nil
