@@ -14,6 +14,7 @@ const stateVersion = "1"
 const (
 	longestState = 16 << 10
 	mostEntries  = 512
+	latestTime   = 1 << 48 // milliseconds
 )
 
 // Encode writes the state as one short line, for the label StateLabel:
@@ -108,13 +109,13 @@ func DecodeState(text string) (State, error) {
 		return State{}, fmt.Errorf("read state: it is not of version %s", stateVersion)
 	}
 	base, err := strconv.ParseInt(fields[1], 10, 64)
-	if err != nil || base < 0 || base > 1<<53 {
+	if err != nil || base < 0 || base > latestTime {
 		return State{}, fmt.Errorf("read state: has no time but %q", fields[1])
 	}
 	d := decoder{base: base}
 	for _, field := range fields[2:] {
 		name, value, found := strings.Cut(field, "=")
-		if !found || !d.field(name, value) {
+		if !found || !d.field(name, value) || d.odd {
 			return State{}, fmt.Errorf("read state: cannot read %q", field)
 		}
 	}
@@ -124,6 +125,7 @@ func DecodeState(text string) (State, error) {
 type decoder struct {
 	base int64
 	st   State
+	odd  bool // a time is none of this age
 }
 
 func (d *decoder) field(name, value string) bool {
@@ -178,7 +180,11 @@ func (d *decoder) item(name, item string) bool {
 	return true
 }
 
-func (d *decoder) at(ago int64) time.Time { return time.UnixMilli(d.base - ago).UTC() }
+func (d *decoder) at(ago int64) time.Time {
+	at := d.base - ago
+	d.odd = d.odd || at <= 0 || at > latestTime
+	return time.UnixMilli(at).UTC()
+}
 
 // numbers reads exactly that many numbers between colons, none of them beyond what a time or a count can be.
 func numbers(text string, want int) ([3]int64, bool) {
@@ -189,7 +195,7 @@ func numbers(text string, want int) ([3]int64, bool) {
 	}
 	for i, part := range parts {
 		n, err := strconv.ParseInt(part, 10, 64)
-		if err != nil || n > 1<<53 || n < -1<<53 {
+		if err != nil || n > latestTime || n < -latestTime {
 			return list, false
 		}
 		list[i] = n

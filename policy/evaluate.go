@@ -22,7 +22,7 @@ func (p Policy) Evaluate(now time.Time, in Input, st State) (Decision, State) {
 	st = p.remember(now, seen, st)
 	d.Rules, d.Want = seen.rules, seen.want
 	e := evaluation{Policy: p, now: now, in: in, st: st, seen: seen}
-	e.Min, e.Max = p.bounds(now)
+	e.Min, e.Max = p.BoundsAt(now)
 	e.run(&d)
 	return d, st
 }
@@ -59,6 +59,7 @@ type step struct {
 
 func (e evaluation) run(d *Decision) {
 	want := e.seen.want
+	d.Steps = make([]Step, 0, 10)
 	for _, s := range []step{
 		{"tolerance", e.tolerance}, {"data", e.data}, {"stabilization", e.stabilization}, {"rate", e.rate},
 		{"external", e.external}, {"bounds", e.within}, {"pause", e.pause}, {"cooldown", e.cooldown}, {"convergence", e.convergence}, {"dryRun", e.dryRun},
@@ -81,11 +82,7 @@ func (e evaluation) run(d *Decision) {
 	default:
 		d.Verdict = Steady
 	}
-	lead := e.lead(e.seen)
-	if !e.seen.any && e.in.Trouble != "" {
-		lead = e.in.Trouble + ", " + lead
-	}
-	d.Reason = d.reason(lead)
+	d.Reason = d.reason(e.lead(e.seen))
 }
 
 // tolerance keeps what is near enough. Together with rounding up it leaves a gap between going up from n replicas (need

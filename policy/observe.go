@@ -128,9 +128,13 @@ func (p Policy) measure(r Rule, at present, o *Observation) []silence {
 		heard, values = 1, []float64{0}
 	}
 	if heard == 0 || len(values) == 0 {
-		o.Missing, o.failed = r.missing(silent), failure != ""
-		if own := at.in.Failures[r.Source()]; own != "" {
-			o.Missing = own
+		switch o.failed = failure != ""; {
+		case at.in.Failures[r.Source()] != "":
+			o.Missing = failure
+		case o.failed:
+			o.Missing = failure + ", " + r.missing(silent)
+		default:
+			o.Missing = r.missing(silent)
 		}
 		return silent
 	}

@@ -123,8 +123,8 @@ var (
 	levels  = []string{"responseTime", "errorRate", "cpu", "memory"}
 )
 
-// bounds are the fewest and most replicas as of now. Of several windows the largest bounds hold; max wins over min.
-func (p Policy) bounds(now time.Time) (low, high int) {
+// BoundsAt are the fewest and most replicas as of now. Of several windows the largest bounds hold; max wins over min.
+func (p Policy) BoundsAt(now time.Time) (low, high int) {
 	for _, w := range p.Windows {
 		if w.Schedule.Open(now) {
 			low, high = max(low, w.Min), max(high, w.Max)

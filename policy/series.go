@@ -110,19 +110,32 @@ type silence struct {
 // hearing sorts the proxies into those heard within Fresh and those that fell silent, silent ones in order of name. A
 // proxy is heard when any of its series is: a backend that one proxy no longer has is gone, not silent.
 func hearing(series []Series, now time.Time) (heard int, silent []silence) {
-	newest, well := map[string]time.Time{}, map[string]bool{}
+	type voice struct {
+		proxy  string
+		newest time.Time
+		well   bool
+	}
+	voices := make([]voice, 0, 8) // few: a map costs more
 	for _, s := range series {
 		at := s.newest(now)
-		if age := now.Sub(at); age <= max(Lookback, s.fresh()) && at.After(newest[s.Proxy]) {
-			newest[s.Proxy] = at
-			well[s.Proxy] = well[s.Proxy] || age <= s.fresh()
+		age := now.Sub(at)
+		if age > max(Lookback, s.fresh()) {
+			continue
 		}
+		i := slices.IndexFunc(voices, func(v voice) bool { return v.proxy == s.Proxy })
+		if i < 0 {
+			i, voices = len(voices), append(voices, voice{proxy: s.Proxy, newest: at})
+		}
+		if v := &voices[i]; at.After(v.newest) {
+			v.newest = at
+		}
+		voices[i].well = voices[i].well || age <= s.fresh()
 	}
-	for proxy, at := range newest {
-		if well[proxy] {
+	for _, v := range voices {
+		if v.well {
 			heard++
 		} else {
-			silent = append(silent, silence{proxy, now.Sub(at)})
+			silent = append(silent, silence{v.proxy, now.Sub(v.newest)})
 		}
 	}
 	slices.SortFunc(silent, func(a, b silence) int { return strings.Compare(a.Proxy, b.Proxy) })

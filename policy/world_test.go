@@ -87,7 +87,11 @@ func (w *world) measure() {
 	for metric, total := range w.load {
 		for n := range w.proxies {
 			if !w.silent[n+1] {
-				w.add(metric, "proxy-"+strconv.Itoa(n+1), total/float64(w.proxies))
+				share := total / float64(w.proxies)
+				if slices.Contains([]string{"responseTime", "errorRate", "cpu", "memory"}, metric) {
+					share = total
+				}
+				w.add(metric, "proxy-"+strconv.Itoa(n+1), share)
 			}
 		}
 	}
@@ -100,7 +104,7 @@ func (w *world) add(metric, proxy string, value float64) {
 		w.input.Series = append(w.input.Series, policy.Series{Metric: metric, Proxy: proxy, Backend: "go-demo-be8080_1"})
 	}
 	s := &w.input.Series[i]
-	s.Points = append(s.Points, policy.Point{At: w.now.Add(-300 * time.Millisecond), Value: value})
+	s.Points = append(s.Points, policy.Point{At: w.now.Add(-300 * time.Millisecond), Value: value, Weight: 1})
 }
 
 // ready is how many tasks serve.
