@@ -22,7 +22,7 @@ const (
 //	1;1772366400000;r=5,5;c=60000:1>2,0:2>5;o=300000:0;d=300000:0;w=90000:2000:5,1000:0:4
 //
 // First the version and a time in Unix milliseconds, then fields of a letter each, whose times are milliseconds before
-// it: replicas decided and present; changes; observed and complete from and to; wanted from, to and how many; p, m panic
+// it: replicas decided and present; changes; observed and complete from and to; wanted (l: lowest) from, to and how many; p, m panic
 // until and moved; f, h failing and held. Times are rounded to the later millisecond: that never ends a wait early.
 func (st State) Encode() string {
 	base := st.newest()
@@ -43,10 +43,8 @@ func (st State) Encode() string {
 			fmt.Fprintf(&e.text, ";%s=%d:%d", r.name, e.ago(r.run.From), e.ago(r.run.To))
 		}
 	}
-	e.list("w", len(st.Wanted), func(i int) string {
-		r := st.Wanted[i]
-		return fmt.Sprintf("%d:%d:%d", e.ago(r.From), e.ago(r.To), r.Replicas)
-	})
+	e.runs("w", st.Wanted)
+	e.runs("l", st.Lowest)
 	for _, t := range []struct {
 		name string
 		at   time.Time
@@ -77,6 +75,12 @@ func (e *encoder) list(name string, n int, item func(int) string) {
 		}
 		e.text.WriteString(item(i))
 	}
+}
+
+func (e *encoder) runs(name string, runs []Run) {
+	e.list(name, len(runs), func(i int) string {
+		return fmt.Sprintf("%d:%d:%d", e.ago(runs[i].From), e.ago(runs[i].To), runs[i].Replicas)
+	})
 }
 
 func (e *encoder) since(name string, list []Since) {
@@ -151,7 +155,7 @@ func (d *decoder) field(name, value string) bool {
 }
 
 func (d *decoder) item(name, item string) bool {
-	want := map[string]int{"c": 3, "o": 2, "d": 2, "w": 3, "p": 1, "m": 1, "f": 3, "h": 3}[name]
+	want := map[string]int{"c": 3, "o": 2, "d": 2, "w": 3, "l": 3, "p": 1, "m": 1, "f": 3, "h": 3}[name]
 	n, ok := numbers(strings.Replace(item, ">", ":", 1), want)
 	if !ok || want == 0 {
 		return false
@@ -167,6 +171,9 @@ func (d *decoder) item(name, item string) bool {
 		d.st.Complete = Run{From: first, To: d.at(n[1])}
 	case "w":
 		d.st.Wanted = append(d.st.Wanted, Run{From: first, To: d.at(n[1]), Replicas: int(n[2])})
+		return replicas(n[2])
+	case "l":
+		d.st.Lowest = append(d.st.Lowest, Run{From: first, To: d.at(n[1]), Replicas: int(n[2])})
 		return replicas(n[2])
 	case "p":
 		d.st.PanicUntil = first

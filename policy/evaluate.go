@@ -87,8 +87,13 @@ func (e evaluation) run(d *Decision) {
 
 // tolerance keeps what is near enough. Together with rounding up it leaves a gap between going up from n replicas (need
 // above n × 1.1) and coming back to n (need at most n), so that a steady load finds a number and stays there. It is the
-// rules' own: a step of a threshold is meant, however small.
+// rules' own: a step of a threshold is meant, however small. Where a step down waits for stabilization at all, it leaves
+// the tolerance as a margin too: what is left must not be at its target already.
 func (e evaluation) tolerance(want int) (int, string) {
+	current := e.in.Replicas
+	if left := min(current, e.seen.spare); e.seen.ask == want && want < left && e.StabilizeDown > 0 {
+		return left, fmt.Sprintf("%d leave a margin of %s%%", left, number(e.Tolerate*100))
+	}
 	if e.seen.ask == want {
 		return want, ""
 	}

@@ -17,6 +17,9 @@ func (p Policy) notice(now time.Time, in Input, st State) State {
 		case p.OnExternalChange == "adopt":
 			st.Decided = in.Replicas
 			st.Wanted = wanted(st.Wanted, now, in.Replicas, 0)
+			if p.StabilizeUp > 0 {
+				st.Lowest = wanted(st.Lowest, now, in.Replicas, 0)
+			}
 		case p.OnExternalChange == "restore" && in.Replicas > st.Decided:
 			st.Decided = in.Replicas
 		}

@@ -9,7 +9,8 @@ import (
 // would forbid it for ever.
 const patience = 2 * time.Minute
 
-// stabilization lets a step down go no lower than the highest number wanted during StabilizeDown, and a step up no higher
+// stabilization lets a step down go no lower than the highest number wanted during StabilizeDown, with the tolerance as a
+// margin, so that a noisy load does not make the last replica come and go; and a step up no higher
 // than the lowest wanted during StabilizeUp. A time that was not observed wholly may hide another wish: no step then.
 // The algorithm is that of the Kubernetes HorizontalPodAutoscaler (stabilizeRecommendationWithBehaviors), which instead
 // takes the present replicas for a wish when it starts.
@@ -20,7 +21,7 @@ func (e evaluation) stabilization(want int) (int, string) {
 		if seen := e.now.Sub(e.st.Observed.From); seen < e.StabilizeUp {
 			return current, fmt.Sprintf("observed for %s of stabilizeUp %s", span(seen), span(e.StabilizeUp))
 		}
-		if r := e.extreme(e.StabilizeUp, func(a, b int) bool { return a < b }); r.Replicas < want {
+		if r := extreme(e.st.Lowest, e.now, e.StabilizeUp, func(a, b int) bool { return a < b }); r.Replicas < want {
 			return max(current, r.Replicas), e.wantedOnly(r, "stabilizeUp", e.StabilizeUp)
 		}
 	case want < current && e.now.Before(e.st.PanicUntil):
@@ -29,7 +30,7 @@ func (e evaluation) stabilization(want int) (int, string) {
 		if seen := e.now.Sub(e.st.Complete.From); seen < e.StabilizeDown {
 			return current, fmt.Sprintf("observed for %s of stabilizeDown %s", span(seen), span(e.StabilizeDown))
 		}
-		if r := e.extreme(e.StabilizeDown, func(a, b int) bool { return a > b }); r.Replicas > want {
+		if r := extreme(e.st.Wanted, e.now, e.StabilizeDown, func(a, b int) bool { return a > b }); r.Replicas > want {
 			return min(current, r.Replicas), e.wantedOnly(r, "stabilizeDown", e.StabilizeDown)
 		}
 	}
@@ -37,10 +38,10 @@ func (e evaluation) stabilization(want int) (int, string) {
 }
 
 // extreme is the newest of the best runs that reach into the window.
-func (e evaluation) extreme(window time.Duration, better func(a, b int) bool) Run {
-	best := e.st.Wanted[len(e.st.Wanted)-1]
-	for _, r := range e.st.Wanted {
-		if e.now.Sub(r.To) < window && !better(best.Replicas, r.Replicas) {
+func extreme(runs []Run, now time.Time, window time.Duration, better func(a, b int) bool) Run {
+	best := runs[len(runs)-1]
+	for _, r := range runs {
+		if now.Sub(r.To) < window && !better(best.Replicas, r.Replicas) {
 			best = r
 		}
 	}

@@ -27,7 +27,7 @@ func TestExamplesOfTheHorizontalPodAutoscaler(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t, map[string]string{
 				"com.df.scale.max": "100", "com.df.scale.target": number(tt.target), "com.df.scale.targetType": tt.targetType,
-				"com.df.scale.stabilizeDown": "0s", "com.df.scale.panicWindow": "0s",
+				"com.df.scale.stabilizeDown": "0s", "com.df.scale.panicWindow": "0s", "com.df.scale.tolerance": "0.1",
 			}, tt.current)
 			w.load["sessions"] = tt.value
 			if d := w.second(); d.To != tt.want {

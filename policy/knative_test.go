@@ -38,7 +38,8 @@ func TestExamplesOfTheKnativePodAutoscaler(t *testing.T) {
 func TestPanicModeOfTheKnativePodAutoscaler(t *testing.T) {
 	w := newWorld(t, map[string]string{
 		"com.df.scale.max": "50", "com.df.scale.target": "10", "com.df.scale.window": "1m", "com.df.scale.panicWindow": "6s",
-		"com.df.scale.stabilizeDown": "0s", "com.df.scale.cooldownDown": "0s", "com.df.scale.warmup": "0s", "com.df.scale.rateUp": "1000/1s",
+		"com.df.scale.panicThreshold": "200%",
+		"com.df.scale.stabilizeDown":  "0s", "com.df.scale.cooldownDown": "0s", "com.df.scale.warmup": "0s", "com.df.scale.rateUp": "1000/1s",
 	}, 2)
 	w.load["sessions"] = 20
 	for range 60 {

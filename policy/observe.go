@@ -22,6 +22,7 @@ type Observation struct {
 	Ignored bool `json:"ignored,omitempty"`
 
 	ask             float64       // Need, or the present replicas where that is near enough
+	spare           float64       // Need, with the tolerance as a margin
 	replicas, ready int           // what it was compared with
 	short           time.Duration // the panic window, when that one decided
 	failed          bool          // the source failed, and there is no value
@@ -44,6 +45,7 @@ type sight struct {
 	need     float64 // merged
 	want     int     // need rounded up
 	ask      int     // the same, with what is near enough left alone
+	spare    int     // the same, with the tolerance as a margin
 	any      bool    // some rule knows what it asks for
 	complete bool    // every rule has a value and no proxy is silent
 	panic    bool
@@ -72,6 +74,7 @@ func (p Policy) observe(at present) sight {
 	seen.need = p.merge(seen.rules, current, func(o Observation) float64 { return o.Need })
 	seen.want = ceil(seen.need)
 	seen.ask = ceil(p.merge(seen.rules, current, func(o Observation) float64 { return o.ask }))
+	seen.spare = ceil(p.merge(seen.rules, current, func(o Observation) float64 { return o.spare }))
 	return seen
 }
 
@@ -98,9 +101,12 @@ func (p Policy) judge(r Rule, at present) (Observation, []silence) {
 		o.Need = float64(p.Fallback.of(at.in.Replicas))
 	}
 	o.Need = min(max(0, o.Need), math.MaxInt32)
-	o.Want, o.ask = ceil(o.Need), o.Need
-	if r.Strategy == "target" && o.Missing == "" && o.replicas > 0 && math.Abs(o.Need/float64(o.replicas)-1) <= p.Tolerate {
-		o.ask = float64(o.replicas)
+	o.Want, o.ask, o.spare = ceil(o.Need), o.Need, o.Need
+	if r.Strategy == "target" && o.Missing == "" {
+		o.spare = min(o.Need/(1-p.Tolerate), math.MaxInt32)
+		if o.replicas > 0 && math.Abs(o.Need/float64(o.replicas)-1) <= p.Tolerate {
+			o.ask = float64(o.replicas)
+		}
 	}
 	return o, silent
 }

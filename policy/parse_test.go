@@ -15,17 +15,17 @@ import (
 func TestThreeLabelsAreEnough(t *testing.T) {
 	got := parse(t, map[string]string{"com.df.scale.min": "2", "com.df.scale.max": "10", "com.df.scale.target": "50"})
 	want := policy.Policy{
-		Service: "go-demo", Enabled: true, Min: 2, Max: 10, Interval: time.Second, Merge: "max", Tolerate: 0.1,
-		CooldownUp: 5 * time.Second, CooldownDown: time.Minute, StabilizeDown: 3 * time.Minute, Warmup: 15 * time.Second,
+		Service: "go-demo", Enabled: true, Min: 2, Max: 10, Interval: time.Second, Merge: "max", Tolerate: 0.05,
+		CooldownUp: 5 * time.Second, CooldownDown: 20 * time.Second, StabilizeDown: time.Minute, Warmup: 15 * time.Second,
 		NoData: "hold", OnError: "hold", OnExternalChange: "restore", Fallback: policy.Fallback{After: time.Minute, Behavior: "static"},
 		UpBy: policy.Move{Amount: 1}, DownBy: policy.Move{Amount: 1},
 		Rules: []policy.Rule{{
 			Strategy: "target", For: 30 * time.Second, UpBy: policy.Move{Amount: 1}, DownBy: policy.Move{Amount: 1},
 			Metric: "sessions", Agg: "mean", Window: 15 * time.Second, Target: 50, PerReplica: true,
-			PanicWindow: 3 * time.Second, PanicThreshold: 2,
+			PanicWindow: 3 * time.Second, PanicThreshold: 1.5,
 		}},
 		RateUp: policy.Rate{Limits: []policy.Limit{
-			{Amount: 4, Period: 15 * time.Second}, {Amount: 100, Percent: true, Period: 15 * time.Second},
+			{Amount: 10, Period: 15 * time.Second}, {Amount: 300, Percent: true, Period: 15 * time.Second},
 		}},
 		RateDown: policy.Rate{Limits: []policy.Limit{{Amount: 100, Percent: true, Period: 15 * time.Second}}},
 	}

@@ -87,6 +87,7 @@ func drawScene(t *rapid.T, p policy.Policy) scene {
 	s.state.Complete = s.state.Observed
 	for at := since; at.Before(epoch); at = at.Add(20 * time.Second) {
 		s.state.Wanted = append(s.state.Wanted, policy.Run{From: at, To: at.Add(19 * time.Second), Replicas: rapid.IntRange(0, 40).Draw(t, "wanted")})
+		s.state.Lowest = s.state.Wanted
 	}
 	if rapid.Bool().Draw(t, "changed") {
 		s.state.Changes = []policy.Change{{

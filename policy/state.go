@@ -9,10 +9,11 @@ import (
 // old as it was. The zero value knows nothing, so nothing is scaled down before StabilizeDown has been observed;
 // Resume makes a better one from points of the past.
 type State struct {
-	Wanted     []Run     `json:"wanted"`   // recommendations, oldest first
-	Changes    []Change  `json:"changes"`  // that were carried out, oldest first
-	Observed   Run       `json:"observed"` // since when there is data without a gap; Replicas means nothing
-	Complete   Run       `json:"complete"` // since when the data has been complete
+	Wanted     []Run     `json:"wanted"`           // that a step down may not undercut, oldest first: with the tolerance as a margin
+	Lowest     []Run     `json:"lowest,omitempty"` // that a step up may not exceed, while StabilizeUp asks
+	Changes    []Change  `json:"changes"`          // that were carried out, oldest first
+	Observed   Run       `json:"observed"`         // since when there is data without a gap; Replicas means nothing
+	Complete   Run       `json:"complete"`         // since when the data has been complete
 	PanicUntil time.Time `json:"panicUntil,omitzero"`
 
 	Known   bool      `json:"known,omitempty"` // the next three mean something
@@ -94,7 +95,10 @@ func (p Policy) remember(now time.Time, seen sight, st State) State {
 	gap, before := max(Fresh, p.longest()), st
 	if seen.any {
 		st.Observed = st.Observed.extended(now, gap)
-		st.Wanted = wanted(st.Wanted, now, seen.want, gap)
+		st.Wanted = wanted(st.Wanted, now, seen.spare, gap)
+		if p.StabilizeUp > 0 {
+			st.Lowest = wanted(st.Lowest, now, seen.want, gap)
+		}
 	}
 	if latest := now.Add(p.longest()); seen.panic || st.PanicUntil.After(latest) { // or the clock was set back
 		st.PanicUntil = latest
@@ -102,7 +106,8 @@ func (p Policy) remember(now time.Time, seen sight, st State) State {
 	if seen.complete {
 		st.Complete = st.Complete.extended(now, gap)
 	}
-	st.Wanted = p.matter(now, st.Wanted)
+	st.Wanted = matter(st.Wanted, now.Add(-p.StabilizeDown), func(a, b int) bool { return a > b })
+	st.Lowest = matter(st.Lowest, now.Add(-p.StabilizeUp), func(a, b int) bool { return a < b })
 	st.Failing, st.Held = nil, nil
 	for _, o := range seen.rules {
 		if o.failed {
@@ -116,19 +121,17 @@ func (p Policy) remember(now time.Time, seen sight, st State) State {
 }
 
 // matter drops the recommendations that no stabilization can ask for any more: they are too old, or a later one is as
-// high (as low, where that counts too). So the state stays as small as the numbers that are wanted are few.
-func (p Policy) matter(now time.Time, runs []Run) []Run {
+// high (or low). So the state stays as small as the numbers that are wanted are few.
+func matter(runs []Run, old time.Time, better func(a, b int) bool) []Run {
 	if len(runs) < 2 {
 		return runs
 	}
-	old := now.Add(-max(p.StabilizeUp, p.StabilizeDown))
 	last := runs[len(runs)-1]
-	kept, high, low := []Run{last}, last.Replicas, last.Replicas
+	kept, best := []Run{last}, last.Replicas
 	for _, r := range slices.Backward(runs[:len(runs)-1]) {
-		if r.To.After(old) && (r.Replicas > high || p.StabilizeUp > 0 && r.Replicas < low) {
-			kept = append(kept, r)
+		if r.To.After(old) && better(r.Replicas, best) {
+			kept, best = append(kept, r), r.Replicas
 		}
-		high, low = max(high, r.Replicas), min(low, r.Replicas)
 	}
 	slices.Reverse(kept)
 	return kept
@@ -167,7 +170,9 @@ func (st State) at(now time.Time, keep time.Duration) State {
 		}
 	}
 	st.Changes = changes
-	st.Wanted = slices.DeleteFunc(slices.Clone(st.Wanted), func(r Run) bool { return r.From.After(now) })
+	future := func(r Run) bool { return r.From.After(now) }
+	st.Wanted = slices.DeleteFunc(slices.Clone(st.Wanted), future)
+	st.Lowest = slices.DeleteFunc(slices.Clone(st.Lowest), future)
 	return st
 }
 
