@@ -53,9 +53,12 @@ func (s Service) Validate() error {
 	return nil
 }
 
+// nothing is the part of a capacity that counts as none: what is left of a sum that should be zero.
+const nothing = 1e-6
+
 // needs is how many replicas carry a load, within the bounds.
 func (s Service) needs(load float64) int {
-	n := math.Ceil(load/s.Capacity - 1e-9)
+	n := math.Ceil(load/s.Capacity - nothing)
 	return int(min(max(n, float64(s.Min)), float64(s.Max)))
 }
 
@@ -122,7 +125,7 @@ func Run(scaler Scaler, trace Trace, service Service) Result {
 			m.Requests = append(m.Requests, load)
 		}
 		m.Sessions, m.Queue = append(m.Sessions, sessions), append(m.Queue, waiting)
-		r.add(m.Desired, ready, waiting)
+		r.add(m.Desired, ready, waiting, service)
 		m.Second = second + 1
 		if next := min(max(scaler.Decide(m), service.Min), service.Max); next != m.Desired {
 			r.Changes++
@@ -132,11 +135,11 @@ func Run(scaler Scaler, trace Trace, service Service) Result {
 	return r
 }
 
-func (r *Result) add(desired, ready int, waiting float64) {
+func (r *Result) add(desired, ready int, waiting float64, service Service) {
 	r.Desired, r.Ready, r.Waiting = append(r.Desired, desired), append(r.Ready, ready), append(r.Waiting, waiting)
 	r.ReplicaSeconds += desired
 	r.Waited += waiting
-	if waiting > 1e-9 {
+	if waiting > nothing*service.Capacity {
 		r.Overload++
 	}
 }
@@ -167,7 +170,7 @@ func Minimum(trace Trace, service Service) Result {
 	desired := forwardMaximum(need, service.Start)
 	for i := range n {
 		waiting := max(0, trace.Load[i]-service.Capacity*float64(need[i])) // above what max allows
-		r.add(desired[i], max(need[i], oldest(desired, i, service.Start)), waiting)
+		r.add(desired[i], max(need[i], oldest(desired, i, service.Start)), waiting, service)
 		if i > 0 && desired[i] != desired[i-1] {
 			r.Changes++
 		}
