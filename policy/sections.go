@@ -18,7 +18,7 @@ var sections = []section{
 		{Name: "interval", Kind: label.Duration, Default: "1s", Check: between(time.Second, time.Hour), Example: "5s",
 			Doc: "Time between two evaluations."},
 	}},
-	{"What is measured", "", []label.Spec{
+	{"What is measured", "The scaler reads sessions, requestRate and queue so far. A rule of another metric says that it cannot be read, and what `onError` asks for is done.", []label.Spec{
 		{Name: "metric", Kind: label.Enum, Indexed: true, Default: "sessions", Values: metrics, Example: "requestRate",
 			Doc: "`sessions`: concurrent sessions at the service. `sessionRate`, `requestRate`: new sessions, requests per second. `queue`: requests that wait for a server. `responseTime`: milliseconds. `errorRate`: share of the answers that are 5xx, 0 to 1. `bytesOut`: bytes per second. `cpu`, `memory`: of the tasks' containers in percent, as Telegraf's docker input measures them. `query`: the answer to `query`. The first four and `bytesOut` are summed over all proxies; `responseTime` and `errorRate` are the mean of all requests, `cpu` and `memory` that of all tasks."},
 		{Name: "backend", Kind: label.Text, Indexed: true, Example: "2",

@@ -22,6 +22,7 @@ type simulateCommand struct {
 	Trace    string        `type:"existingfile" placeholder:"FILE" help:"Load: a CSV that begins with the line seconds,sessions or seconds,requests. Without one, loads are generated."`
 	Generate []string      `placeholder:"KIND" help:"Loads to generate: wave, step, spike, sawtooth, flash; all of them by default."`
 	Seed     uint64        `default:"1" help:"Another seed is another noise on the generated loads."`
+	Noises   int           `default:"3" help:"How many noises: each load is generated with this seed and the following ones, and the table adds them up."`
 	Capacity float64       `placeholder:"LOAD" help:"What one replica carries of what the trace counts. By default, the target is 85 % of it."`
 	Start    time.Duration `default:"10s" help:"Time from an order until a replica serves."`
 	Latency  time.Duration `default:"100ms" help:"Time that a request takes when it does not wait."`
@@ -153,11 +154,13 @@ func (c *simulateCommand) traces(b bench) ([]simulation.Trace, error) {
 	}
 	var traces []simulation.Trace
 	for _, kind := range kinds {
-		t, err := simulation.Generate(kind, unit, b.service.Capacity, c.Seed)
-		if err != nil {
-			return nil, err
+		for n := range max(1, c.Noises) {
+			t, err := simulation.Generate(kind, unit, b.service.Capacity, c.Seed+uint64(n))
+			if err != nil {
+				return nil, err
+			}
+			traces = append(traces, t)
 		}
-		traces = append(traces, t)
 	}
 	return traces, nil
 }

@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"io"
 	"math"
+	"slices"
 	"time"
 
 	"sluice/internal/uplot"
@@ -32,8 +33,10 @@ type chart struct {
 // writePage writes one HTML file that needs nothing else.
 func writePage(w io.Writer, b bench, runs []run) error {
 	var charts []chart
-	for _, r := range runs {
-		charts = append(charts, b.chart(r))
+	sums := summed(runs)
+	for _, s := range sums {
+		first := slices.IndexFunc(runs, func(r run) bool { return r.trace.Name == s.trace.Name })
+		charts = append(charts, b.chart(runs[first]))
 	}
 	page, err := template.New("simulation").Funcs(template.FuncMap{
 		"share":   func(r run, s simulation.Result) string { return fmt.Sprintf("%.3f", r.share(s)) },
@@ -49,7 +52,7 @@ func writePage(w io.Writer, b bench, runs []run) error {
 	}
 	return page.Execute(w, map[string]any{
 		"Service": b.policy.Service, "Capacity": b.service.Capacity, "Start": b.service.Start, "Rule": b.rule, "Compared": b.rule.Target > 0,
-		"Runs": runs, "Charts": charts, "Script": uplot.Script(), "Style": uplot.Style(),
+		"Runs": sums, "Charts": charts, "Script": uplot.Script(), "Style": uplot.Style(),
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -25,7 +26,8 @@ func printRuns(w io.Writer, b bench, runs []run) error {
 	text.WriteString("\n\n")
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "trace\tscaler\treplica-seconds\tof minimum\toverload seconds\twaited\tchanges\tat most\t")
-	for _, r := range runs {
+	sums := summed(runs)
+	for _, r := range sums {
 		for _, s := range r.results {
 			fmt.Fprintf(table, "%s\t%s\t%d\t%.3f\t%d\t%.0f\t%d\t%d\t\n", r.trace.Name, s.Scaler, s.ReplicaSeconds, r.share(s), s.Overload, s.Waited, s.Changes, highest(s.Desired))
 		}
@@ -35,12 +37,33 @@ func printRuns(w io.Writer, b bench, runs []run) error {
 	}
 	if b.rule.Target > 0 {
 		fmt.Fprintf(&text, "\nAt most %.0f %% above the minimum, at fewer overload seconds than everybody else:\n", (goal-1)*100)
-		for _, r := range runs {
+		for _, r := range sums {
 			fmt.Fprintf(&text, "  %s: %s\n", r.trace.Name, r.verdict())
 		}
 	}
 	_, err := w.Write(text.Bytes())
 	return err
+}
+
+// summed adds up the runs of the same load with other noise, which follow each other.
+func summed(runs []run) []run {
+	var sums []run
+	for _, r := range runs {
+		if n := len(sums); n == 0 || sums[n-1].trace.Name != r.trace.Name {
+			r.results = slices.Clone(r.results)
+			sums = append(sums, r)
+			continue
+		}
+		for i, s := range r.results {
+			sum := &sums[len(sums)-1].results[i]
+			sum.ReplicaSeconds += s.ReplicaSeconds
+			sum.Overload += s.Overload
+			sum.Waited += s.Waited
+			sum.Changes += s.Changes
+			sum.Desired = slices.Concat(sum.Desired, s.Desired)
+		}
+	}
+	return sums
 }
 
 // share is what a scaler paid, in parts of the minimum.
