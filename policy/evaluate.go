@@ -21,7 +21,7 @@ func (p Policy) Evaluate(now time.Time, in Input, st State) (Decision, State) {
 	seen := p.observe(present{now: now, in: in, base: p.base(now, in, st), st: st})
 	st = p.remember(now, seen, st)
 	d.Rules, d.Want = seen.rules, seen.want
-	e := evaluation{Policy: p, now: now, in: in, st: st, seen: seen}
+	e := &evaluation{Policy: p, now: now, in: in, st: st, seen: seen}
 	e.Min, e.Max = p.BoundsAt(now)
 	e.run(&d)
 	return d, st
@@ -57,7 +57,7 @@ type step struct {
 	apply func(want int) (int, string)
 }
 
-func (e evaluation) run(d *Decision) {
+func (e *evaluation) run(d *Decision) {
 	want := e.seen.want
 	d.Steps = make([]Step, 0, 10)
 	for _, s := range []step{
@@ -89,7 +89,7 @@ func (e evaluation) run(d *Decision) {
 // above n × 1.1) and coming back to n (need at most n), so that a steady load finds a number and stays there. It is the
 // rules' own: a step of a threshold is meant, however small. Where a step down waits for stabilization at all, it leaves
 // the tolerance as a margin too: what is left must not be at its target already.
-func (e evaluation) tolerance(want int) (int, string) {
+func (e *evaluation) tolerance(want int) (int, string) {
 	current := e.in.Replicas
 	if left := min(current, e.seen.spare); e.seen.ask == want && want < left && e.StabilizeDown > 0 {
 		return left, fmt.Sprintf("%d leave a margin of %s%%", left, number(e.Tolerate*100))
@@ -101,7 +101,7 @@ func (e evaluation) tolerance(want int) (int, string) {
 }
 
 // data forbids a step down on what may be half of the load.
-func (e evaluation) data(want int) (int, string) {
+func (e *evaluation) data(want int) (int, string) {
 	if want >= e.in.Replicas || e.seen.complete {
 		return want, ""
 	}
@@ -112,7 +112,7 @@ func (e evaluation) data(want int) (int, string) {
 }
 
 // rate limits the speed.
-func (e evaluation) rate(want int) (int, string) {
+func (e *evaluation) rate(want int) (int, string) {
 	if high := e.RateUp.highest(e.now, e.in.Replicas, e.st.Changes); want > high {
 		return high, fmt.Sprintf("rateUp %s allows %d", e.RateUp, high)
 	}
@@ -123,7 +123,7 @@ func (e evaluation) rate(want int) (int, string) {
 }
 
 // within keeps the bounds, even without data; no later step but a pause leaves them.
-func (e evaluation) within(want int) (int, string) {
+func (e *evaluation) within(want int) (int, string) {
 	switch {
 	case want < e.Min:
 		return e.Min, fmt.Sprintf("min is %d", e.Min)
@@ -135,7 +135,7 @@ func (e evaluation) within(want int) (int, string) {
 
 // kept is the number of replicas when nothing new is done: the present one, or the one that somebody else has just
 // undone, brought within the bounds.
-func (e evaluation) kept() int {
+func (e *evaluation) kept() int {
 	n := e.in.Replicas
 	if e.restoring() {
 		n = e.st.Decided
@@ -144,7 +144,7 @@ func (e evaluation) kept() int {
 }
 
 // keep answers that number, and why.
-func (e evaluation) keep(format string, args ...any) (int, string) {
+func (e *evaluation) keep(format string, args ...any) (int, string) {
 	why := fmt.Sprintf(format, args...)
 	switch {
 	case e.restoring():

@@ -53,14 +53,14 @@ func (st State) Joined(left State) State {
 }
 
 // restoring tells whether somebody else took replicas away that were decided.
-func (e evaluation) restoring() bool {
+func (e *evaluation) restoring() bool {
 	return e.OnExternalChange == "restore" && e.in.Replicas < e.st.Decided
 }
 
 // external gives back what somebody else took away. It does not wait for an update in progress, though a rollback will
 // know only the specification before the last change: a stack that is deployed again under load has lost most of its
 // replicas, and that is certain, a failing update is not.
-func (e evaluation) external(want int) (int, string) {
+func (e *evaluation) external(want int) (int, string) {
 	if !e.restoring() || want >= e.st.Decided {
 		return want, ""
 	}

@@ -14,7 +14,7 @@ const patience = 2 * time.Minute
 // than the lowest wanted during StabilizeUp. A time that was not observed wholly may hide another wish: no step then.
 // The algorithm is that of the Kubernetes HorizontalPodAutoscaler (stabilizeRecommendationWithBehaviors), which instead
 // takes the present replicas for a wish when it starts.
-func (e evaluation) stabilization(want int) (int, string) {
+func (e *evaluation) stabilization(want int) (int, string) {
 	current := e.in.Replicas
 	switch {
 	case want > current && !e.seen.panic && e.StabilizeUp > 0:
@@ -48,12 +48,12 @@ func extreme(runs []Run, now time.Time, window time.Duration, better func(a, b i
 	return best
 }
 
-func (e evaluation) wantedOnly(r Run, name string, window time.Duration) string {
+func (e *evaluation) wantedOnly(r Run, name string, window time.Duration) string {
 	return fmt.Sprintf("%d was wanted %s ago (%s %s)", r.Replicas, span(e.now.Sub(r.To)), name, span(window))
 }
 
 // pause goes before everything but the facts: a paused service is left even outside its bounds.
-func (e evaluation) pause(want int) (int, string) {
+func (e *evaluation) pause(want int) (int, string) {
 	current := e.in.Replicas
 	switch {
 	case e.Pause.Frozen && want != e.Pause.Replicas:
@@ -71,7 +71,7 @@ func (e evaluation) pause(want int) (int, string) {
 }
 
 // cooldown waits after our own change. A step up that is larger than that change is news of a kind that cannot wait.
-func (e evaluation) cooldown(want int) (int, string) {
+func (e *evaluation) cooldown(want int) (int, string) {
 	if e.Pause.Frozen || want == e.kept() {
 		return want, ""
 	}
@@ -100,7 +100,7 @@ func (e evaluation) cooldown(want int) (int, string) {
 // convergence waits for the swarm. During an update nothing moves: a change would take the place of the specification
 // that a failed update rolls back to. Tasks on their way forbid a step down; a step up counts them in, since it
 // compares with the desired replicas.
-func (e evaluation) convergence(want int) (int, string) {
+func (e *evaluation) convergence(want int) (int, string) {
 	if want == e.in.Replicas || want == e.kept() || e.Pause.Frozen {
 		return want, ""
 	}
@@ -127,7 +127,7 @@ func (e evaluation) convergence(want int) (int, string) {
 	return want, ""
 }
 
-func (e evaluation) dryRun(want int) (int, string) {
+func (e *evaluation) dryRun(want int) (int, string) {
 	if !e.DryRun || want == e.in.Replicas {
 		return want, ""
 	}

@@ -81,6 +81,9 @@ func play(t *testing.T, labels map[string]string, script string) string {
 			apply(t, w, word)
 		}
 		d := w.second()
+		if d.At.IsZero() {
+			continue
+		}
 		if d.News(before) {
 			fmt.Fprintf(&out, "%-6s %-7s %s\n", at, d.Verdict, d.Reason)
 		}
@@ -124,5 +127,35 @@ func apply(t *testing.T, w *world, word string) {
 	}
 	if err != nil {
 		t.Fatalf("%s: %v", word, err)
+	}
+}
+
+func TestEveryLabelHasATimeline(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := map[string]bool{}
+	for _, file := range files {
+		archive, err := txtar.ParseFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for key := range labelsOf(t, string(archive.Files[0].Data)) {
+			if dot := strings.LastIndexByte(key, '.'); dot > len(policy.Prefix) {
+				key = key[:dot]
+			}
+			used[key] = true
+		}
+	}
+	for _, spec := range policy.Table.Specs {
+		if !used[policy.Prefix+spec.Name] {
+			t.Errorf("no timeline for %s", spec.Name)
+		}
+		for _, alias := range spec.Aliases {
+			if !used[alias] {
+				t.Errorf("no timeline for %s", alias)
+			}
+		}
 	}
 }

@@ -24,6 +24,7 @@ type world struct {
 	global  bool
 	input   policy.Input
 	changes int
+	decided time.Time
 }
 
 func newWorld(t testing.TB, labels map[string]string, replicas int) *world {
@@ -57,12 +58,17 @@ func (w *world) external(replicas int) {
 	w.input.Tasks = slices.Clone(w.input.Tasks[:replicas])
 }
 
-// second passes one second: tasks start, proxies write, the policy decides and is obeyed.
+// second passes one second: tasks start, proxies write, the policy decides and is obeyed. It answers the zero Decision
+// while the policy's interval has not passed.
 func (w *world) second() policy.Decision {
 	w.now = w.now.Add(time.Second)
 	w.settle()
 	w.measure()
 	w.input.Replicated = !w.global
+	if w.now.Sub(w.decided) < w.policy.Interval {
+		return policy.Decision{}
+	}
+	w.decided = w.now
 	d, st := w.policy.Evaluate(w.now, w.input, w.state)
 	w.state = st
 	if d.From != d.To {
