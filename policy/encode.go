@@ -19,17 +19,17 @@ const (
 
 // Encode writes the state as one short line, for the label StateLabel:
 //
-//	1;1772366400000;r=5,5;c=60000:1>2,0:2>5;o=300000:0;d=300000:0;w=90000:2000:5,1000:0:4
+//	1;1772366400000;r=5,5,5;c=60000:1>2,0:2>5;o=300000:0;d=300000:0;w=90000:2000:5,1000:0:4
 //
 // First the version and a time in Unix milliseconds, then fields of a letter each, whose times are milliseconds before
-// it: replicas decided and present; changes; observed and complete from and to; wanted (l: lowest) from, to and how many; p, m panic
+// it: replicas decided, present and aimed at; changes; observed and complete from and to; wanted (l: lowest) from, to and how many; p, m panic
 // until and moved; f, h failing and held. Times are rounded to the later millisecond: that never ends a wait early.
 func (st State) Encode() string {
 	base := st.newest()
 	e := encoder{base: base}
 	e.text.WriteString(stateVersion + ";" + strconv.FormatInt(base, 10))
 	if st.Known {
-		fmt.Fprintf(&e.text, ";r=%d,%d", st.Decided, st.Present)
+		fmt.Fprintf(&e.text, ";r=%d,%d,%d", st.Decided, st.Present, st.Aim)
 	}
 	e.list("c", len(st.Changes), func(i int) string {
 		c := st.Changes[i]
@@ -138,9 +138,9 @@ func (d *decoder) field(name, value string) bool {
 		return false
 	}
 	if name == "r" {
-		n, ok := numbers(strings.Join(items, ":"), 2)
-		d.st.Known, d.st.Decided, d.st.Present = true, int(n[0]), int(n[1])
-		return ok && replicas(n[0]) && replicas(n[1])
+		n, ok := numbers(strings.Join(items, ":"), 3)
+		d.st.Known, d.st.Decided, d.st.Present, d.st.Aim = true, int(n[0]), int(n[1]), int(n[2])
+		return ok && replicas(n[0]) && replicas(n[1]) && replicas(n[2])
 	}
 	single := name == "o" || name == "d" || name == "p" || name == "m"
 	if single && len(items) > 1 {

@@ -24,6 +24,7 @@ func (p Policy) Evaluate(now time.Time, in Input, st State) (Decision, State) {
 	e := &evaluation{Policy: p, now: now, in: in, st: st, seen: seen}
 	e.Min, e.Max = p.BoundsAt(now)
 	e.run(&d)
+	st.Aim = d.To
 	return d, st
 }
 

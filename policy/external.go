@@ -5,12 +5,16 @@ import (
 	"time"
 )
 
-// notice compares the replicas with those that the scaler left. While nothing is done for a service there is no
+// notice compares the replicas with those that the scaler left. What it had decided is its own even when the answer was
+// lost on the way, or another scaler that decided the same was quicker. While nothing is done for a service there is no
 // decision that anybody could have undone.
 func (p Policy) notice(now time.Time, in Input, st State) State {
 	idle := p.DryRun || p.Pause.Frozen || p.Pause.In && p.Pause.Out
 	if !st.Known || idle {
 		st.Known, st.Decided = true, in.Replicas
+	} else if in.Replicas != st.Present && in.Replicas == st.Aim { // what was decided, though nobody told that it was done
+		st = st.Applied(now, Decision{From: st.Present, To: in.Replicas})
+		st.Moved, st.Held = now, nil
 	} else if in.Replicas != st.Present {
 		st.Moved, st.Held = now, nil
 		switch {
@@ -39,7 +43,7 @@ func (st State) Joined(left State) State {
 		return st
 	}
 	st.Changes = left.Changes
-	st.Known, st.Decided, st.Present = left.Known, left.Decided, left.Present
+	st.Known, st.Decided, st.Present, st.Aim = left.Known, left.Decided, left.Present, left.Aim
 	if left.Moved.After(st.Moved) {
 		st.Moved = left.Moved
 	}

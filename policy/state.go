@@ -16,9 +16,10 @@ type State struct {
 	Complete   Run       `json:"complete"`         // since when the data has been complete
 	PanicUntil time.Time `json:"panicUntil,omitzero"`
 
-	Known   bool      `json:"known,omitempty"` // the next three mean something
-	Decided int       `json:"decided"`         // replicas as the scaler wants them left
-	Present int       `json:"present"`         // and as it saw them last
+	Known   bool      `json:"known,omitempty"` // the next four mean something
+	Decided int       `json:"decided"`         // replicas as the scaler left them
+	Present int       `json:"present"`         // as it saw them last
+	Aim     int       `json:"aim"`             // and as its last decision wants them, carried out or not
 	Moved   time.Time `json:"moved,omitzero"`  // when somebody else changed them last
 
 	Failing []Since `json:"failing,omitempty"` // rules whose source fails
@@ -64,7 +65,7 @@ type Change struct {
 func (st State) Applied(at time.Time, d Decision) State {
 	if d.From != d.To {
 		st.Changes = append(slices.Clip(st.Changes), Change{At: at, From: d.From, To: d.To})
-		st.Known, st.Decided, st.Present = true, d.To, d.To
+		st.Known, st.Decided, st.Present, st.Aim = true, d.To, d.To, d.To
 	}
 	return st
 }

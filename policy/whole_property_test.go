@@ -266,6 +266,30 @@ func TestTwoScalersDoNotTakeAStepTwice(t *testing.T) {
 	})
 }
 
+// A step down that was carried out, though the answer was lost, is nobody else's: it is not undone.
+func TestDecisionWhoseAnswerWasLostIsOurs(t *testing.T) {
+	w := newWorld(t, map[string]string{
+		"com.df.scale.max": "10", "com.df.scale.target": "100", "com.df.scale.stabilizeDown": "5s", "com.df.scale.cooldownDown": "0s",
+	}, 6)
+	w.load["sessions"] = 250
+	for range 60 {
+		w.now = w.now.Add(time.Second)
+		w.measure()
+		d, st := w.policy.Evaluate(w.now, w.input, w.state) // never told that anything was applied
+		w.state = st
+		w.external(d.To)
+		if d.To > d.From {
+			t.Fatal(d.Reason)
+		}
+	}
+	if w.input.Replicas != 3 {
+		t.Errorf("%d replicas, want 3", w.input.Replicas)
+	}
+	if n := len(w.state.Changes); n != 1 || w.state.Changes[0].To != 3 {
+		t.Errorf("changes %v, want the one from 6 to 3", w.state.Changes)
+	}
+}
+
 func TestStateSurvivesItsLabel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := drawWorld(t, drawWhole(t, true))
@@ -302,7 +326,7 @@ func TestStateIsRoundedToTheLaterMillisecond(t *testing.T) {
 }
 
 func FuzzDecodeState(f *testing.F) {
-	f.Add("1;1772366400000;r=5,5;c=60000:1>2,0:2>5;o=300000:0;d=300000:0;w=90000:2000:5,1000:0:4;p=-5000;m=7;f=1:2:0;h=3:1:-1")
+	f.Add("1;1772366400000;r=5,5,5;c=60000:1>2,0:2>5;o=300000:0;d=300000:0;w=90000:2000:5,1000:0:4;p=-5000;m=7;f=1:2:0;h=3:1:-1")
 	f.Add("1;0")
 	f.Add("1;9007199254740992;c=-9007199254740992:2147483647>0")
 	f.Fuzz(func(t *testing.T, text string) {

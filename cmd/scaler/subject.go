@@ -51,7 +51,7 @@ func (s *subject) renewed(service swarm.Service) *subject {
 // remembered is the part of a state that is about replicas, not about what was measured: no other policy and no points
 // of the past can tell it.
 func remembered(st policy.State) policy.State {
-	return policy.State{Changes: st.Changes, Known: st.Known, Decided: st.Decided, Present: st.Present, Moved: st.Moved}
+	return policy.State{Changes: st.Changes, Known: st.Known, Decided: st.Decided, Present: st.Present, Aim: st.Aim, Moved: st.Moved}
 }
 
 // due tells whether it is time to decide. Half a tick of jitter is forgiven.
@@ -76,12 +76,13 @@ func (s *subject) decide(now time.Time, feed *feed) policy.Decision {
 		in.Trouble = "InfluxDB was not asked yet"
 	}
 	if !s.resumed && !feed.answered.IsZero() {
-		before := remembered(s.state)
-		s.state, s.resumed = s.policy.Resume(now, in, s.service.Updated), true
-		if before.Changes == nil {
-			before.Changes = s.state.Changes
+		resumed := s.policy.Resume(now, in, s.service.Updated)
+		if s.state.Changes == nil {
+			s.state.Changes = resumed.Changes
 		}
-		s.state.Changes, s.state.Known, s.state.Decided, s.state.Present, s.state.Moved = before.Changes, before.Known, before.Decided, before.Present, before.Moved
+		kept := remembered(s.state)
+		kept.Wanted, kept.Lowest, kept.Observed, kept.Complete, kept.PanicUntil = resumed.Wanted, resumed.Lowest, resumed.Observed, resumed.Complete, resumed.PanicUntil
+		s.state, s.resumed = kept, true
 	}
 	d, state := s.policy.Evaluate(now, in, s.state)
 	s.state, s.decided = state, d
