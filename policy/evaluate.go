@@ -43,6 +43,15 @@ func (p Policy) longest() time.Duration {
 	return longest
 }
 
+// Reach is how far back from an evaluation the rules look.
+func (p Policy) Reach() time.Duration {
+	var reach time.Duration
+	for _, r := range p.Rules {
+		reach = max(reach, r.Window+r.Offset+Lookback)
+	}
+	return reach
+}
+
 // evaluation is what every step of the pipeline may look at.
 type evaluation struct {
 	Policy

@@ -65,7 +65,7 @@ func (f *feed) pull(ctx context.Context, services, metrics []string) {
 	if f.trouble != "" {
 		f.log.Info().Stringer("after", now.Sub(f.since).Round(time.Second)).Msg("InfluxDB answers again")
 	}
-	f.answered, f.trouble, f.reach = start, "", history
+	f.answered, f.trouble, f.reach = start, "", f.samples.keep
 	if start.Sub(from) >= widest {
 		f.wide = start
 	}
