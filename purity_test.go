@@ -22,7 +22,7 @@ const module = "sluice"
 
 var (
 	// core takes values and gives values; what it imports of this module is core too.
-	core = []string{"routing", "haproxystats", "policy", "internal/label", "internal/stackfile"}
+	core = []string{"routing", "haproxystats", "policy", "policy/simulation", "policy/reference", "internal/label", "internal/stackfile"}
 	// adapters touch the world and know nothing of the core.
 	adapters = []string{"internal/swarm", "internal/haproxy", "internal/influx"}
 	// outside lists what the core may import of others: they compute and touch nothing.

@@ -16,6 +16,8 @@ type Input struct {
 	Tasks      []Task
 	Series     []Series // of this service, in a stable order
 	Trouble    string   // why nothing newer is measured ("InfluxDB does not answer"); "" when all is well
+	// Failures say of a rule's Source why it in particular cannot be measured. What is measured all the same is used.
+	Failures map[string]string
 }
 
 // Task is one task that is to run.

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"math"
 	"time"
 )
 
@@ -18,12 +17,14 @@ func (p Policy) Evaluate(now time.Time, in Input, st State) (Decision, State) {
 		d.Verdict, d.Reason = Off, Prefix+"enabled is false"
 		return d, st
 	}
-	st = st.at(now, p.memory())
-	seen := p.observe(now, in, p.base(now, in, st))
+	st = p.notice(now, in, st.at(now, p.memory()))
+	seen := p.observe(present{now: now, in: in, base: p.base(now, in, st), st: st})
 	st = p.remember(now, seen, st)
 	d.Rules, d.Want = seen.rules, seen.want
-	e := evaluation{Policy: p, now: now, in: in, st: st, seen: seen}
+	e := &evaluation{Policy: p, now: now, in: in, st: st, seen: seen}
+	e.Min, e.Max = p.BoundsAt(now)
 	e.run(&d)
+	st.Aim = d.To
 	return d, st
 }
 
@@ -42,6 +43,15 @@ func (p Policy) longest() time.Duration {
 	return longest
 }
 
+// Reach is how far back from an evaluation the rules look.
+func (p Policy) Reach() time.Duration {
+	var reach time.Duration
+	for _, r := range p.Rules {
+		reach = max(reach, r.Window+r.Offset+Lookback)
+	}
+	return reach
+}
+
 // evaluation is what every step of the pipeline may look at.
 type evaluation struct {
 	Policy
@@ -57,11 +67,12 @@ type step struct {
 	apply func(want int) (int, string)
 }
 
-func (e evaluation) run(d *Decision) {
+func (e *evaluation) run(d *Decision) {
 	want := e.seen.want
+	d.Steps = make([]Step, 0, 10)
 	for _, s := range []step{
-		{"tolerance", e.tolerance}, {"data", e.data}, {"stabilization", e.stabilization}, {"rate", e.rate}, {"bounds", e.bounds},
-		{"pause", e.pause}, {"cooldown", e.cooldown}, {"convergence", e.convergence}, {"dryRun", e.dryRun},
+		{"tolerance", e.tolerance}, {"data", e.data}, {"stabilization", e.stabilization}, {"rate", e.rate},
+		{"external", e.external}, {"bounds", e.within}, {"pause", e.pause}, {"cooldown", e.cooldown}, {"convergence", e.convergence}, {"dryRun", e.dryRun},
 	} {
 		next, why := s.apply(want)
 		d.Steps = append(d.Steps, Step{Name: s.name, From: want, To: next, Why: why})
@@ -81,25 +92,26 @@ func (e evaluation) run(d *Decision) {
 	default:
 		d.Verdict = Steady
 	}
-	lead := e.lead(e.seen)
-	if !e.seen.any && e.in.Trouble != "" {
-		lead = e.in.Trouble + ", " + lead
-	}
-	d.Reason = d.reason(lead)
+	d.Reason = d.reason(e.lead(e.seen))
 }
 
 // tolerance keeps what is near enough. Together with rounding up it leaves a gap between going up from n replicas (need
-// above n × 1.1) and coming back to n (need at most n), so that a steady load finds a number and stays there.
-func (e evaluation) tolerance(want int) (int, string) {
+// above n × 1.1) and coming back to n (need at most n), so that a steady load finds a number and stays there. It is the
+// rules' own: a step of a threshold is meant, however small. Where a step down waits for stabilization at all, it leaves
+// the tolerance as a margin too: what is left must not be at its target already.
+func (e *evaluation) tolerance(want int) (int, string) {
 	current := e.in.Replicas
-	if want == current || math.Abs(e.seen.need/float64(current)-1) > e.Tolerate {
+	if left := min(current, e.seen.spare); e.seen.ask == want && want < left && e.StabilizeDown > 0 {
+		return left, fmt.Sprintf("%d leave a margin of %s%%", left, number(e.Tolerate*100))
+	}
+	if e.seen.ask == want {
 		return want, ""
 	}
-	return current, fmt.Sprintf("that is within %s%% of the target", number(e.Tolerate*100))
+	return e.seen.ask, fmt.Sprintf("that is within %s%% of the target", number(e.Tolerate*100))
 }
 
 // data forbids a step down on what may be half of the load.
-func (e evaluation) data(want int) (int, string) {
+func (e *evaluation) data(want int) (int, string) {
 	if want >= e.in.Replicas || e.seen.complete {
 		return want, ""
 	}
@@ -110,7 +122,7 @@ func (e evaluation) data(want int) (int, string) {
 }
 
 // rate limits the speed.
-func (e evaluation) rate(want int) (int, string) {
+func (e *evaluation) rate(want int) (int, string) {
 	if high := e.RateUp.highest(e.now, e.in.Replicas, e.st.Changes); want > high {
 		return high, fmt.Sprintf("rateUp %s allows %d", e.RateUp, high)
 	}
@@ -120,8 +132,8 @@ func (e evaluation) rate(want int) (int, string) {
 	return want, ""
 }
 
-// bounds are kept even without data, and no later step but a pause leaves them.
-func (e evaluation) bounds(want int) (int, string) {
+// within keeps the bounds, even without data; no later step but a pause leaves them.
+func (e *evaluation) within(want int) (int, string) {
 	switch {
 	case want < e.Min:
 		return e.Min, fmt.Sprintf("min is %d", e.Min)
@@ -131,13 +143,22 @@ func (e evaluation) bounds(want int) (int, string) {
 	return want, ""
 }
 
-// kept is the present number of replicas, brought within the bounds.
-func (e evaluation) kept() int { return min(max(e.in.Replicas, e.Min), e.Max) }
+// kept is the number of replicas when nothing new is done: the present one, or the one that somebody else has just
+// undone, brought within the bounds.
+func (e *evaluation) kept() int {
+	n := e.in.Replicas
+	if e.restoring() {
+		n = e.st.Decided
+	}
+	return min(max(n, e.Min), e.Max)
+}
 
-// keep answers the present number, brought within the bounds, and why.
-func (e evaluation) keep(format string, args ...any) (int, string) {
+// keep answers that number, and why.
+func (e *evaluation) keep(format string, args ...any) (int, string) {
 	why := fmt.Sprintf(format, args...)
 	switch {
+	case e.restoring():
+		why += fmt.Sprintf(" and somebody else set %d where %d was decided", e.in.Replicas, e.st.Decided)
 	case e.in.Replicas < e.Min:
 		why += fmt.Sprintf(" and min is %d", e.Min)
 	case e.in.Replicas > e.Max:

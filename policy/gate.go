@@ -9,18 +9,19 @@ import (
 // would forbid it for ever.
 const patience = 2 * time.Minute
 
-// stabilization lets a step down go no lower than the highest number wanted during StabilizeDown, and a step up no higher
+// stabilization lets a step down go no lower than the highest number wanted during StabilizeDown, with the tolerance as a
+// margin, so that a noisy load does not make the last replica come and go; and a step up no higher
 // than the lowest wanted during StabilizeUp. A time that was not observed wholly may hide another wish: no step then.
 // The algorithm is that of the Kubernetes HorizontalPodAutoscaler (stabilizeRecommendationWithBehaviors), which instead
 // takes the present replicas for a wish when it starts.
-func (e evaluation) stabilization(want int) (int, string) {
+func (e *evaluation) stabilization(want int) (int, string) {
 	current := e.in.Replicas
 	switch {
 	case want > current && !e.seen.panic && e.StabilizeUp > 0:
 		if seen := e.now.Sub(e.st.Observed.From); seen < e.StabilizeUp {
 			return current, fmt.Sprintf("observed for %s of stabilizeUp %s", span(seen), span(e.StabilizeUp))
 		}
-		if r := e.extreme(e.StabilizeUp, func(a, b int) bool { return a < b }); r.Replicas < want {
+		if r := extreme(e.st.Lowest, e.now, e.StabilizeUp, func(a, b int) bool { return a < b }); r.Replicas < want {
 			return max(current, r.Replicas), e.wantedOnly(r, "stabilizeUp", e.StabilizeUp)
 		}
 	case want < current && e.now.Before(e.st.PanicUntil):
@@ -29,7 +30,7 @@ func (e evaluation) stabilization(want int) (int, string) {
 		if seen := e.now.Sub(e.st.Complete.From); seen < e.StabilizeDown {
 			return current, fmt.Sprintf("observed for %s of stabilizeDown %s", span(seen), span(e.StabilizeDown))
 		}
-		if r := e.extreme(e.StabilizeDown, func(a, b int) bool { return a > b }); r.Replicas > want {
+		if r := extreme(e.st.Wanted, e.now, e.StabilizeDown, func(a, b int) bool { return a > b }); r.Replicas > want {
 			return min(current, r.Replicas), e.wantedOnly(r, "stabilizeDown", e.StabilizeDown)
 		}
 	}
@@ -37,22 +38,22 @@ func (e evaluation) stabilization(want int) (int, string) {
 }
 
 // extreme is the newest of the best runs that reach into the window.
-func (e evaluation) extreme(window time.Duration, better func(a, b int) bool) Run {
-	best := e.st.Wanted[len(e.st.Wanted)-1]
-	for _, r := range e.st.Wanted {
-		if e.now.Sub(r.To) < window && !better(best.Replicas, r.Replicas) {
+func extreme(runs []Run, now time.Time, window time.Duration, better func(a, b int) bool) Run {
+	best := runs[len(runs)-1]
+	for _, r := range runs {
+		if now.Sub(r.To) < window && !better(best.Replicas, r.Replicas) {
 			best = r
 		}
 	}
 	return best
 }
 
-func (e evaluation) wantedOnly(r Run, name string, window time.Duration) string {
+func (e *evaluation) wantedOnly(r Run, name string, window time.Duration) string {
 	return fmt.Sprintf("%d was wanted %s ago (%s %s)", r.Replicas, span(e.now.Sub(r.To)), name, span(window))
 }
 
 // pause goes before everything but the facts: a paused service is left even outside its bounds.
-func (e evaluation) pause(want int) (int, string) {
+func (e *evaluation) pause(want int) (int, string) {
 	current := e.in.Replicas
 	switch {
 	case e.Pause.Frozen && want != e.Pause.Replicas:
@@ -63,19 +64,31 @@ func (e evaluation) pause(want int) (int, string) {
 		return current, "stepping down is paused"
 	case e.Pause.Out && want > current:
 		return current, "stepping up is paused"
+	case e.OnExternalChange == "pause" && e.st.Decided != current && want != current:
+		return current, fmt.Sprintf("somebody else set %d where %d was decided (onExternalChange pause)", current, e.st.Decided)
 	}
 	return want, ""
 }
 
 // cooldown waits after our own change. A step up that is larger than that change is news of a kind that cannot wait.
-func (e evaluation) cooldown(want int) (int, string) {
-	if len(e.st.Changes) == 0 || e.Pause.Frozen {
+func (e *evaluation) cooldown(want int) (int, string) {
+	if e.Pause.Frozen || want == e.kept() {
+		return want, ""
+	}
+	if since := e.now.Sub(e.st.Moved); e.OnExternalChange == "adopt" && !e.st.Moved.IsZero() {
+		switch {
+		case want > e.in.Replicas && !e.seen.panic && since < e.CooldownUp:
+			return e.keep("somebody else set %d %s ago (cooldownUp %s)", e.in.Replicas, span(since), span(e.CooldownUp))
+		case want < e.in.Replicas && since < e.CooldownDown:
+			return e.keep("somebody else set %d %s ago (cooldownDown %s)", e.in.Replicas, span(since), span(e.CooldownDown))
+		}
+	}
+	if len(e.st.Changes) == 0 {
 		return want, ""
 	}
 	current, last := e.in.Replicas, e.st.Changes[len(e.st.Changes)-1]
 	since, size := e.now.Sub(last.At), max(last.To-last.From, last.From-last.To)
 	switch {
-	case want == e.kept():
 	case want > current && !e.seen.panic && since < e.CooldownUp && want-current <= size:
 		return e.keep("the last change is %s ago (cooldownUp %s)", span(since), span(e.CooldownUp))
 	case want < current && since < e.CooldownDown:
@@ -87,7 +100,7 @@ func (e evaluation) cooldown(want int) (int, string) {
 // convergence waits for the swarm. During an update nothing moves: a change would take the place of the specification
 // that a failed update rolls back to. Tasks on their way forbid a step down; a step up counts them in, since it
 // compares with the desired replicas.
-func (e evaluation) convergence(want int) (int, string) {
+func (e *evaluation) convergence(want int) (int, string) {
 	if want == e.in.Replicas || want == e.kept() || e.Pause.Frozen {
 		return want, ""
 	}
@@ -114,7 +127,7 @@ func (e evaluation) convergence(want int) (int, string) {
 	return want, ""
 }
 
-func (e evaluation) dryRun(want int) (int, string) {
+func (e *evaluation) dryRun(want int) (int, string) {
 	if !e.DryRun || want == e.in.Replicas {
 		return want, ""
 	}

@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -27,7 +28,7 @@ func TestExamplesOfTheHorizontalPodAutoscaler(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t, map[string]string{
 				"com.df.scale.max": "100", "com.df.scale.target": number(tt.target), "com.df.scale.targetType": tt.targetType,
-				"com.df.scale.stabilizeDown": "0s", "com.df.scale.panicWindow": "0s",
+				"com.df.scale.stabilizeDown": "0s", "com.df.scale.panicWindow": "0s", "com.df.scale.tolerance": "0.1",
 			}, tt.current)
 			w.load["sessions"] = tt.value
 			if d := w.second(); d.To != tt.want {
@@ -86,5 +87,54 @@ func TestDisabledRateForbidsADirection(t *testing.T) {
 	w.load["sessions"] = 10
 	if d := w.second(); d.To != 5 || d.Verdict != policy.Hold {
 		t.Errorf("%s to %d: %s", d.Verdict, d.To, d.Reason)
+	}
+}
+
+// "If multiple metrics are specified …, the largest of the desired replica counts is chosen. If any of these metrics
+// cannot be converted … and a scale down is suggested by the metrics which can be fetched, scaling is skipped", but it
+// is "still capable of scaling up".
+func TestSeveralMetricsOfTheHorizontalPodAutoscaler(t *testing.T) {
+	tests := []struct {
+		name            string
+		sessions, queue float64 // queue below 0: it cannot be fetched
+		want            int
+	}{
+		{"the largest is chosen", 300, 70, 7},
+		{"whichever it is", 800, 70, 8},
+		{"without one of them nothing goes down", 100, -1, 5},
+		{"but up", 800, -1, 8},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, map[string]string{
+				"com.df.scale.max": "100", "com.df.scale.target.1": "100", "com.df.scale.target.2": "10", "com.df.scale.metric.2": "queue",
+				"com.df.scale.stabilizeDown": "0s", "com.df.scale.panicWindow": "0s",
+			}, 5)
+			if w.load["sessions"] = tt.sessions; tt.queue >= 0 {
+				w.load["queue"] = tt.queue
+			}
+			if d := w.second(); d.To != tt.want {
+				t.Errorf("%d, want %d: %s", d.To, tt.want, d.Reason)
+			}
+		})
+	}
+}
+
+// "Example: limit scale down rate": 10 % a minute, and at most 5 pods a minute, whichever is fewer (selectPolicy Min).
+func TestSelectMinOfTheHorizontalPodAutoscaler(t *testing.T) {
+	w := newWorld(t, map[string]string{
+		"com.df.scale.max": "100", "com.df.scale.target": "10", "com.df.scale.rateDown": "5/1m,10%/1m", "com.df.scale.rateDownSelect": "min",
+		"com.df.scale.stabilizeDown": "0s", "com.df.scale.cooldownDown": "0s", "com.df.scale.warmup": "0s",
+	}, 80)
+	w.load["sessions"] = 100
+	var got []int
+	for range 8 * 60 {
+		if d := w.second(); d.From != d.To {
+			got = append(got, d.To)
+		}
+	}
+	// 10 % of 50 are 5 pods; below, 10 % are fewer, rounded up to whole pods.
+	if want := []int{75, 70, 65, 60, 55, 50, 45, 40}; !slices.Equal(got, want) {
+		t.Errorf("steps %v, want %v", got, want)
 	}
 }

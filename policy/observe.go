@@ -1,26 +1,42 @@
 package policy
 
 import (
-	"fmt"
 	"math"
-	"strings"
 	"time"
 )
 
 // Observation is what one rule saw and what it asks for.
 type Observation struct {
-	Rule   int     `json:"rule"` // its index, 0 without one
-	Metric string  `json:"metric"`
-	Value  float64 `json:"value"` // of the window, summed over backends and proxies
-	Target float64 `json:"target"`
-	Need   float64 `json:"need"`           // in replicas, not rounded
-	Want   int     `json:"recommendation"` // Need rounded up
-	Panic  bool    `json:"panic,omitempty"`
-	// Missing says why there is no value; Need is then the present number of replicas.
+	Rule     int     `json:"rule"` // its index, 0 without one
+	Strategy string  `json:"strategy"`
+	Metric   string  `json:"metric"`
+	Value    float64 `json:"value"` // of the window, over backends and proxies
+	Target   float64 `json:"target"`
+	Need     float64 `json:"need"`           // in replicas, not rounded
+	Want     int     `json:"recommendation"` // Need rounded up
+	Panic    bool    `json:"panic,omitempty"`
+	// Missing says why there is no value; Need is then the present number of replicas, or the one to fall back to.
 	Missing string `json:"missing,omitempty"`
+	// Asleep: the rule is outside its schedule. Ignored: its source failed. It takes no part in the decision then.
+	Asleep  bool `json:"asleep,omitempty"`
+	Ignored bool `json:"ignored,omitempty"`
 
+	ask             float64       // Need, or the present replicas where that is near enough
+	spare           float64       // Need, with the tolerance as a margin
 	replicas, ready int           // what it was compared with
 	short           time.Duration // the panic window, when that one decided
+	failed          bool          // the source failed, and there is no value
+	fallen          bool          // and Need is the number to fall back to
+	side            int           // threshold: 1 above the range, -1 below it
+	since           time.Time     // threshold: since when
+}
+
+// present is what the rules may look at.
+type present struct {
+	now  time.Time
+	in   Input
+	base int // replicas that a jump is measured against
+	st   State
 }
 
 // sight is what all rules saw at one instant.
@@ -28,73 +44,140 @@ type sight struct {
 	rules    []Observation
 	need     float64 // merged
 	want     int     // need rounded up
-	any      bool    // some rule has a value
+	ask      int     // the same, with what is near enough left alone
+	spare    int     // the same, with the tolerance as a margin
+	any      bool    // some rule knows what it asks for
 	complete bool    // every rule has a value and no proxy is silent
 	panic    bool
 	silent   []silence
 }
 
-// observe looks at the Input as of now; later points are not seen. A jump is measured against base replicas.
-func (p Policy) observe(now time.Time, in Input, base int) sight {
-	seen := sight{complete: true}
+// observe looks at the Input as of now; later points are not seen.
+func (p Policy) observe(at present) sight {
+	seen := sight{complete: true, rules: make([]Observation, 0, len(p.Rules))}
 	for _, r := range p.Rules {
-		var series []Series
-		for _, s := range in.Series {
-			if r.selects(s) {
-				series = append(series, s)
-			}
-		}
-		o, silent := r.observe(now, in, series, p.Warmup, base)
-		if len(silent) > 0 || o.Missing != "" {
+		o, silent := p.judge(r, at)
+		if len(silent) > 0 || o.Missing != "" && !o.Ignored && !o.fallen {
 			seen.complete = false
 		}
 		if len(seen.silent) == 0 {
 			seen.silent = silent
 		}
-		seen.any = seen.any || o.Missing == ""
+		seen.any = seen.any || o.Missing == "" || o.fallen
 		seen.panic = seen.panic || o.Panic
 		seen.rules = append(seen.rules, o)
 	}
-	seen.need = p.merge(seen.rules)
+	if len(p.Rules) == 0 {
+		seen.any = true
+	}
+	current := float64(at.in.Replicas)
+	seen.need = p.merge(seen.rules, current, func(o Observation) float64 { return o.Need })
 	seen.want = ceil(seen.need)
+	seen.ask = ceil(p.merge(seen.rules, current, func(o Observation) float64 { return o.ask }))
+	seen.spare = ceil(p.merge(seen.rules, current, func(o Observation) float64 { return o.spare }))
 	return seen
 }
 
-// observe makes one number of the rule's series. A proxy that is silent now counts only for the seconds in which it was
-// heard, so the value is a lower bound.
-func (r Rule) observe(now time.Time, in Input, series []Series, warmup time.Duration, base int) (Observation, []silence) {
+// judge is what one rule sees and asks for.
+func (p Policy) judge(r Rule, at present) (Observation, []silence) {
 	o := Observation{
-		Rule: r.Index, Metric: r.Metric, Target: r.Target, Need: float64(in.Replicas), Want: in.Replicas,
-		replicas: in.Replicas, ready: in.warm(now, warmup),
+		Rule: r.Index, Strategy: r.Strategy, Metric: r.Metric, Target: r.Target, Need: float64(at.in.Replicas), replicas: at.in.Replicas,
+		ready: at.in.warm(at.now, p.Warmup),
 	}
-	heard, silent := hearing(series, now)
-	values := totals(series, now, r.Window)
-	if heard == 0 || len(values) == 0 {
-		o.Missing = r.missing(silent)
-		return o, silent
+	var silent []silence
+	switch {
+	case r.Schedule != nil && !r.Schedule.Open(at.now):
+		o.Asleep = true
+	case !r.measures():
+		o.Metric, o.Need = "", float64(r.Replicas)
+	default:
+		silent = p.measure(r, at, &o)
 	}
-	if !r.PerReplica && o.ready == 0 {
-		o.Missing = fmt.Sprintf("no replica is older than %s yet, %s says nothing", span(warmup), r.Metric)
-		return o, silent
+	if o.failed && p.OnError == "ignore" {
+		o.Ignored, silent = true, nil
 	}
-	o.Value = aggregate(r.Agg, values)
-	o.Need = r.need(o.Value, o.ready)
-	if r.PanicWindow > 0 {
-		if short := totals(series, now, r.PanicWindow); len(short) > 0 {
-			value := aggregate(r.Agg, short)
-			need := r.need(value, o.ready)
-			o.Panic = need >= r.PanicThreshold*float64(max(1, base))
-			if o.Panic && need > o.Need {
-				o.Value, o.Need, o.short = value, need, r.PanicWindow
-			}
+	if since := at.st.failing(r.Index, at.now); o.failed && p.OnError == "fallback" && at.now.Sub(since) >= p.Fallback.After {
+		o.fallen, silent = true, nil
+		o.Need = float64(p.Fallback.of(at.in.Replicas))
+	}
+	o.Need = min(max(0, o.Need), math.MaxInt32)
+	o.Want, o.ask, o.spare = ceil(o.Need), o.Need, o.Need
+	if r.Strategy == "target" && o.Missing == "" {
+		o.spare = min(o.Need/(1-p.Tolerate), math.MaxInt32)
+		if o.replicas > 0 && math.Abs(o.Need/float64(o.replicas)-1) <= p.Tolerate {
+			o.ask = float64(o.replicas)
 		}
 	}
-	o.Want = ceil(o.Need)
 	return o, silent
+}
+
+// measure makes one number of the rule's series. A proxy that is silent now counts only for the seconds in which it was
+// heard, so the value is a lower bound.
+func (p Policy) measure(r Rule, at present, o *Observation) []silence {
+	var series []Series
+	for _, s := range at.in.Series {
+		if r.selects(s) {
+			series = append(series, s)
+		}
+	}
+	heard, silent := hearing(series, at.now)
+	end := at.now.Add(-r.Offset)
+	values := totals(series, end, r.Window, r.level())
+	if len(values) == 0 && heard > 0 && r.level() {
+		values = []float64{0} // no request in the whole window
+	}
+	failure := at.in.Failures[r.Source()]
+	if failure == "" {
+		failure = at.in.Trouble
+	}
+	if heard == 0 && len(silent) == 0 && failure == "" && p.NoData == "zero" {
+		heard, values = 1, []float64{0}
+	}
+	if heard == 0 || len(values) == 0 {
+		switch o.failed = failure != ""; {
+		case at.in.Failures[r.Source()] != "":
+			o.Missing = failure
+		case o.failed:
+			o.Missing = failure + ", " + r.missing(silent)
+		default:
+			o.Missing = r.missing(silent)
+		}
+		return silent
+	}
+	if r.Strategy == "target" && !r.PerReplica && o.ready == 0 {
+		o.Missing = "no replica is older than " + span(p.Warmup) + " yet, " + r.Metric + " says nothing"
+		return silent
+	}
+	o.Value = aggregate(r.Agg, values)
+	p.ask(r, at, o)
+	if short := totals(series, end, r.PanicWindow, r.level()); len(short) > 0 && r.PanicWindow > 0 {
+		value := aggregate(r.Agg, short)
+		need := r.need(value, o.ready)
+		o.Panic = need >= r.PanicThreshold*float64(max(1, at.base))
+		if o.Panic && need > o.Need {
+			o.Value, o.Need, o.short = value, need, r.PanicWindow
+		}
+	}
+	return silent
+}
+
+// ask makes replicas of the value.
+func (p Policy) ask(r Rule, at present, o *Observation) {
+	if r.Strategy == "threshold" {
+		p.threshold(r, at, o)
+		return
+	}
+	o.Need = r.need(o.Value, o.ready)
 }
 
 // need is the number of replicas that would carry the value, as a fraction.
 func (r Rule) need(value float64, ready int) float64 {
+	switch {
+	case value <= r.Activation: // not above it
+		return 0
+	case r.Strategy == "passThrough":
+		return max(0, value)
+	}
 	need := max(0, value) / r.Target
 	if !r.PerReplica {
 		need *= float64(ready)
@@ -102,73 +185,68 @@ func (r Rule) need(value float64, ready int) float64 {
 	return min(need, math.MaxInt32)
 }
 
-// sentence says what the rule saw: `sessions 412 over 3 replicas is 137 each, target 100`.
-func (o Observation) sentence(perReplica bool) string {
-	if o.Missing != "" {
-		return o.Missing
+// threshold steps when the value has been out of the range for long enough, and nobody has changed the replicas
+// meanwhile: a step is relative to what runs, so two scalers must not take it one after the other.
+func (p Policy) threshold(r Rule, at present, o *Observation) {
+	value := o.Value
+	if r.PerReplica {
+		value /= float64(max(1, o.replicas))
 	}
-	window := ""
-	if o.short > 0 {
-		window = " in the last " + span(o.short)
+	switch {
+	case r.UpAbove != nil && value > *r.UpAbove:
+		o.side = 1
+	case r.DownBelow != nil && value < *r.DownBelow:
+		o.side = -1
+	default:
+		return
 	}
-	if !perReplica {
-		return fmt.Sprintf("%s %s%s with %s warm, target %s", o.Metric, number(o.Value), window, count(o.ready, "replica"), number(o.Target))
-	}
-	return fmt.Sprintf("%s %s%s over %s is %s each, target %s", o.Metric, number(o.Value), window,
-		count(o.replicas, "replica"), number(o.Value/float64(max(1, o.replicas))), number(o.Target))
-}
-
-func (r Rule) missing(silent []silence) string {
-	if len(silent) == 0 {
-		return fmt.Sprintf("no %s measured within the last %s", r.Metric, span(Lookback))
-	}
-	return fmt.Sprintf("no fresh %s (%s)", r.Metric, silences(silent))
-}
-
-func silences(silent []silence) string {
-	var parts []string
-	for _, s := range silent {
-		parts = append(parts, fmt.Sprintf("proxy %s silent for %s", s.Proxy, span(s.For)))
-	}
-	return strings.Join(parts, ", ")
-}
-
-// merge makes one need of the rules'. A rule without a value asks for the present replicas.
-func (p Policy) merge(rules []Observation) float64 {
-	merged := rules[0].Need
-	for _, o := range rules[1:] {
-		switch p.Merge {
-		case "min":
-			merged = min(merged, o.Need)
-		case "mean":
-			merged += o.Need
-		default:
-			merged = max(merged, o.Need)
+	o.since = at.st.held(r.Index, o.side, at.now)
+	for _, c := range at.st.Changes {
+		if c.At.After(o.since) {
+			o.since = c.At
 		}
 	}
-	if p.Merge == "mean" {
-		merged /= float64(len(rules))
+	pause := p.CooldownUp
+	if o.side < 0 {
+		pause = p.CooldownDown
+	}
+	if at.now.Sub(o.since) < r.For || !at.st.Moved.IsZero() && at.now.Sub(at.st.Moved) < max(r.For, pause) {
+		return
+	}
+	if o.side > 0 {
+		o.Need = float64(r.UpBy.Up(o.replicas))
+	} else {
+		o.Need = float64(r.DownBy.Down(o.replicas))
+	}
+}
+
+// merge makes one number of the rules'. A rule without a value asks for the present replicas. When every rule is
+// outside its schedule there is nothing to run for, but for the bounds.
+func (p Policy) merge(rules []Observation, current float64, of func(Observation) float64) float64 {
+	merged, count, ignored := 0.0, 0, len(rules) == 0
+	for _, o := range rules {
+		if ignored = ignored || o.Ignored; o.Asleep || o.Ignored {
+			continue
+		}
+		n := of(o)
+		switch count++; {
+		case count == 1:
+			merged = n
+		case p.Merge == "min":
+			merged = min(merged, n)
+		case p.Merge == "mean":
+			merged += n
+		default:
+			merged = max(merged, n)
+		}
+	}
+	switch {
+	case count == 0 && ignored:
+		return current
+	case count > 0 && p.Merge == "mean":
+		return merged / float64(count)
 	}
 	return merged
-}
-
-// lead is the first half of the sentence: what was seen and what it asks for.
-func (p Policy) lead(seen sight) string {
-	var texts []string
-	for i, o := range seen.rules {
-		text := o.sentence(p.Rules[i].PerReplica)
-		if !seen.any {
-			return text
-		}
-		if len(seen.rules) > 1 {
-			text = fmt.Sprintf("rule %d: %s", o.Rule, text)
-		}
-		if p.Merge != "mean" && o.Need == seen.need {
-			return fmt.Sprintf("%s: want %d", text, seen.want)
-		}
-		texts = append(texts, text)
-	}
-	return fmt.Sprintf("%s: want %d on average", strings.Join(texts, "; "), seen.want)
 }
 
 // ceil rounds up, but takes 3.0000000001 for the 3 that it is.

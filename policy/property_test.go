@@ -53,7 +53,7 @@ func drawPolicy(t *rapid.T, pauses ...string) policy.Policy {
 	for k, v := range labels {
 		full[policy.Prefix+k] = v
 	}
-	p, _, problems := policy.Parse("go-demo", full)
+	p, _, problems := policy.Parse("go-demo", full, time.LoadLocation)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
@@ -87,6 +87,7 @@ func drawScene(t *rapid.T, p policy.Policy) scene {
 	s.state.Complete = s.state.Observed
 	for at := since; at.Before(epoch); at = at.Add(20 * time.Second) {
 		s.state.Wanted = append(s.state.Wanted, policy.Run{From: at, To: at.Add(19 * time.Second), Replicas: rapid.IntRange(0, 40).Draw(t, "wanted")})
+		s.state.Lowest = s.state.Wanted
 	}
 	if rapid.Bool().Draw(t, "changed") {
 		s.state.Changes = []policy.Change{{
@@ -207,7 +208,7 @@ func TestRestartNeverGoesDownEarlier(t *testing.T) {
 			"com.df.scale.max": "20", "com.df.scale.target": "10", "com.df.scale.stabilizeDown": "20s",
 			"com.df.scale.cooldownDown": "0s", "com.df.scale.warmup": "0s", "com.df.scale.rateUp": "100/1s",
 		}
-		p, _, _ := policy.Parse("go-demo", labels)
+		p, _, _ := policy.Parse("go-demo", labels, time.LoadLocation)
 		w := &world{policy: p, now: epoch, load: map[string]float64{}, proxies: 2, silent: map[int]bool{}, input: policy.Input{Replicated: true}}
 		w.external(1)
 		for range rapid.IntRange(1, 60).Draw(t, "seconds") {

@@ -20,6 +20,7 @@ type Series struct {
 	Proxy   string        // the proxy instance
 	Backend string        // HAProxy's name of the backend
 	Ahead   time.Duration // of the proxy's clock before ours; negative when it is behind
+	Every   time.Duration // between two points; 0 is a second
 	Points  []Point
 }
 
@@ -27,11 +28,17 @@ type Series struct {
 type Point struct {
 	At    time.Time
 	Value float64
+	// Weight is how many requests stand behind a response time or an error rate, 1 for a container. A level without
+	// weight says that its proxy is alive, and nothing else. Sums have none.
+	Weight float64
 }
+
+// fresh is how old the newest point of the series may be.
+func (s Series) fresh() time.Duration { return max(Fresh, 3*s.Every) }
 
 // selects tells whether the rule measures this series.
 func (r Rule) selects(s Series) bool {
-	if s.Metric != r.Metric {
+	if s.Metric != r.Source() {
 		return false
 	}
 	return r.Backend == "" || s.Backend == r.Backend || (isIndex(r.Backend) && strings.HasSuffix(s.Backend, "_"+r.Backend))
@@ -57,26 +64,37 @@ func (s Series) newest(t time.Time) time.Time {
 
 // totals are the sums over the series at every second of the window that ends at now, oldest first; seconds at which no
 // series has a fresh point are left out. Proxies do not write at the same instant, so each counts with its newest point.
-func totals(series []Series, now time.Time, window time.Duration) []float64 {
+// Levels are averaged by their weight instead, and seconds without any weight are left out.
+func totals(series []Series, now time.Time, window time.Duration, level bool) []float64 {
 	seconds := int(window / time.Second)
-	values, found := make([]float64, seconds), make([]bool, seconds)
+	room := make([]float64, 2*seconds)
+	values, weights := room[:seconds], room[seconds:] // of a sum, a weight says that there is a point
 	first := now.Add(-time.Duration(seconds-1) * time.Second)
 	for _, s := range series {
-		start := first.Add(s.Ahead)
+		start, fresh := first.Add(s.Ahead), s.fresh()
 		next := s.after(start)
 		for i, t := 0, start; i < seconds; i, t = i+1, t.Add(time.Second) {
 			for next < len(s.Points) && !s.Points[next].At.After(t) {
 				next++
 			}
-			if next > 0 && t.Sub(s.Points[next-1].At) <= Fresh {
-				values[i] += s.Points[next-1].Value
-				found[i] = true
+			if next == 0 || t.Sub(s.Points[next-1].At) > fresh {
+				continue
 			}
+			point, weight := s.Points[next-1], 1.0
+			if level {
+				weight = point.Weight
+			}
+			values[i] += point.Value * weight
+			weights[i] += weight
 		}
 	}
 	known := values[:0]
 	for i, v := range values {
-		if found[i] {
+		switch {
+		case weights[i] == 0:
+		case level:
+			known = append(known, v/weights[i])
+		default:
 			known = append(known, v)
 		}
 	}
@@ -92,17 +110,32 @@ type silence struct {
 // hearing sorts the proxies into those heard within Fresh and those that fell silent, silent ones in order of name. A
 // proxy is heard when any of its series is: a backend that one proxy no longer has is gone, not silent.
 func hearing(series []Series, now time.Time) (heard int, silent []silence) {
-	newest := map[string]time.Time{}
-	for _, s := range series {
-		if at := s.newest(now); now.Sub(at) <= Lookback && at.After(newest[s.Proxy]) {
-			newest[s.Proxy] = at
-		}
+	type voice struct {
+		proxy  string
+		newest time.Time
+		well   bool
 	}
-	for proxy, at := range newest {
-		if now.Sub(at) <= Fresh {
+	voices := make([]voice, 0, 8) // few: a map costs more
+	for _, s := range series {
+		at := s.newest(now)
+		age := now.Sub(at)
+		if age > max(Lookback, s.fresh()) {
+			continue
+		}
+		i := slices.IndexFunc(voices, func(v voice) bool { return v.proxy == s.Proxy })
+		if i < 0 {
+			i, voices = len(voices), append(voices, voice{proxy: s.Proxy, newest: at})
+		}
+		if v := &voices[i]; at.After(v.newest) {
+			v.newest = at
+		}
+		voices[i].well = voices[i].well || age <= s.fresh()
+	}
+	for _, v := range voices {
+		if v.well {
 			heard++
 		} else {
-			silent = append(silent, silence{proxy, now.Sub(at)})
+			silent = append(silent, silence{v.proxy, now.Sub(v.newest)})
 		}
 	}
 	slices.SortFunc(silent, func(a, b silence) int { return strings.Compare(a.Proxy, b.Proxy) })

@@ -19,7 +19,7 @@ func newWorldOf(t interface {
 		key, value, _ := strings.Cut(word, "=")
 		set[key] = value
 	}
-	p, _, problems := policy.Parse("go-demo", set)
+	p, _, problems := policy.Parse("go-demo", set, time.LoadLocation)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}

@@ -20,8 +20,10 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 // A timeline has three files: labels; what happens when; and, golden, every decision that is news. Replicas obey the
-// decisions. The words of a timeline: any metric, replicas, proxies, silent and heard (number of a proxy), startup,
-// updating, global, restart (the scaler forgets all), resume (and reads the past from the points), end.
+// decisions, and somebody else's words. The words of a timeline: any metric (a rule's own query is query.1), replicas,
+// proxies, silent and heard (number of a proxy), startup, updating, global, trouble, failing=METRIC and healed=METRIC,
+// restart (the scaler forgets all), resume (and reads the past from the points), reload (the state goes through its
+// label). The first second is noon of Sunday, 1 March 2026, UTC.
 func TestTimelines(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -79,6 +81,9 @@ func play(t *testing.T, labels map[string]string, script string) string {
 			apply(t, w, word)
 		}
 		d := w.second()
+		if d.At.IsZero() {
+			continue
+		}
 		if d.News(before) {
 			fmt.Fprintf(&out, "%-6s %-7s %s\n", at, d.Verdict, d.Reason)
 		}
@@ -91,8 +96,14 @@ func apply(t *testing.T, w *world, word string) {
 	key, value, _ := strings.Cut(word, "=")
 	n, err := strconv.ParseFloat(value, 64)
 	switch key {
-	case "sessions", "requestRate", "queue":
+	case "sessions", "sessionRate", "requestRate", "queue", "responseTime", "errorRate", "bytesOut", "cpu", "memory", "query", "query.1", "query.2":
 		w.load[key] = n
+	case "failing":
+		w.input.Failures, err = map[string]string{value: "metric " + value + " cannot be read"}, nil
+	case "healed":
+		w.input.Failures, err = nil, nil
+	case "reload":
+		w.state, err = policy.DecodeState(w.state.Encode())
 	case "replicas":
 		w.external(int(n))
 	case "proxies":
@@ -116,5 +127,35 @@ func apply(t *testing.T, w *world, word string) {
 	}
 	if err != nil {
 		t.Fatalf("%s: %v", word, err)
+	}
+}
+
+func TestEveryLabelHasATimeline(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := map[string]bool{}
+	for _, file := range files {
+		archive, err := txtar.ParseFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for key := range labelsOf(t, string(archive.Files[0].Data)) {
+			if dot := strings.LastIndexByte(key, '.'); dot > len(policy.Prefix) {
+				key = key[:dot]
+			}
+			used[key] = true
+		}
+	}
+	for _, spec := range policy.Table.Specs {
+		if !used[policy.Prefix+spec.Name] {
+			t.Errorf("no timeline for %s", spec.Name)
+		}
+		for _, alias := range spec.Aliases {
+			if !used[alias] {
+				t.Errorf("no timeline for %s", alias)
+			}
+		}
 	}
 }

@@ -24,6 +24,7 @@ type world struct {
 	global  bool
 	input   policy.Input
 	changes int
+	decided time.Time
 }
 
 func newWorld(t testing.TB, labels map[string]string, replicas int) *world {
@@ -41,7 +42,7 @@ func newWorld(t testing.TB, labels map[string]string, replicas int) *world {
 
 func parse(t testing.TB, labels map[string]string) policy.Policy {
 	t.Helper()
-	p, _, problems := policy.Parse("go-demo", labels)
+	p, _, problems := policy.Parse("go-demo", labels, time.LoadLocation)
 	for _, problem := range problems {
 		t.Fatal(problem)
 	}
@@ -57,12 +58,17 @@ func (w *world) external(replicas int) {
 	w.input.Tasks = slices.Clone(w.input.Tasks[:replicas])
 }
 
-// second passes one second: tasks start, proxies write, the policy decides and is obeyed.
+// second passes one second: tasks start, proxies write, the policy decides and is obeyed. It answers the zero Decision
+// while the policy's interval has not passed.
 func (w *world) second() policy.Decision {
 	w.now = w.now.Add(time.Second)
 	w.settle()
 	w.measure()
 	w.input.Replicated = !w.global
+	if w.now.Sub(w.decided) < w.policy.Interval {
+		return policy.Decision{}
+	}
+	w.decided = w.now
 	d, st := w.policy.Evaluate(w.now, w.input, w.state)
 	w.state = st
 	if d.From != d.To {
@@ -87,7 +93,11 @@ func (w *world) measure() {
 	for metric, total := range w.load {
 		for n := range w.proxies {
 			if !w.silent[n+1] {
-				w.add(metric, "proxy-"+strconv.Itoa(n+1), total/float64(w.proxies))
+				share := total / float64(w.proxies)
+				if slices.Contains([]string{"responseTime", "errorRate", "cpu", "memory"}, metric) {
+					share = total
+				}
+				w.add(metric, "proxy-"+strconv.Itoa(n+1), share)
 			}
 		}
 	}
@@ -100,7 +110,7 @@ func (w *world) add(metric, proxy string, value float64) {
 		w.input.Series = append(w.input.Series, policy.Series{Metric: metric, Proxy: proxy, Backend: "go-demo-be8080_1"})
 	}
 	s := &w.input.Series[i]
-	s.Points = append(s.Points, policy.Point{At: w.now.Add(-300 * time.Millisecond), Value: value})
+	s.Points = append(s.Points, policy.Point{At: w.now.Add(-300 * time.Millisecond), Value: value, Weight: 1})
 }
 
 // ready is how many tasks serve.

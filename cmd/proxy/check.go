@@ -1,14 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"os"
-	"slices"
-	"strings"
+	"time"
 
-	"sluice/internal/label"
 	"sluice/internal/stackfile"
 	"sluice/policy"
 	"sluice/routing"
@@ -42,49 +39,14 @@ func check(w io.Writer, file string, content []byte, stack string, options routi
 	options.Templates = readTemplates(services, options)
 	_, problems := routing.BuildTable(services, options)
 	for _, s := range services {
-		_, _, scaling := policy.Parse(s.Name, s.Labels)
+		_, _, scaling := policy.Parse(s.Name, s.Labels, time.LoadLocation)
 		problems = append(problems, scaling...)
 	}
-	for _, n := range located(withoutSecrets(routing.Notes(services, options)), services, list) {
-		if _, err := fmt.Fprintf(w, "%s:%d: note: %s\n", file, n.line, n.problem); err != nil {
+	for _, n := range stackfile.Locate(withoutSecrets(routing.Notes(services, options)), list, stack) {
+		if _, err := fmt.Fprintf(w, "%s:%d: note: %s
+", file, n.Line, n.Problem); err != nil {
 			return err
 		}
 	}
-	found := located(withoutSecrets(problems), services, list)
-	for _, f := range found {
-		if _, err := fmt.Fprintf(w, "%s:%d: %s\n", file, f.line, f.problem); err != nil {
-			return err
-		}
-	}
-	switch len(found) {
-	case 0:
-		return nil
-	case 1:
-		return fmt.Errorf("%s: 1 problem", file)
-	}
-	return fmt.Errorf("%s: %d problems", file, len(found))
-}
-
-type finding struct {
-	line    int
-	problem label.Problem
-}
-
-// located finds the line of each label; what concerns no label stands where its service begins.
-func located(problems []label.Problem, services []routing.Service, list []stackfile.Service) (found []finding) {
-	for _, p := range problems {
-		f := finding{problem: p}
-		if at := slices.IndexFunc(services, func(s routing.Service) bool { return s.Name == p.Service }); at >= 0 {
-			f.line = list[at].Line
-			for key := range strings.FieldsSeq(p.Label) {
-				if line, written := list[at].Lines[key]; written {
-					f.line = line
-					break
-				}
-			}
-		}
-		found = append(found, f)
-	}
-	slices.SortStableFunc(found, func(a, b finding) int { return cmp.Compare(a.line, b.line) })
-	return found
+	return stackfile.Report(w, file, stackfile.Locate(withoutSecrets(problems), list, stack))
 }

@@ -54,10 +54,7 @@ func planned(list []stackfile.Service, stack string, options routing.Options) []
 	var services []routing.Service
 	address := netip.MustParseAddr("192.0.2.1")
 	for _, f := range list {
-		s := routing.Service{Name: f.Name, Stack: stack, Labels: f.Labels, Networks: f.Networks, Replicas: f.Replicas}
-		if stack != "" {
-			s.Name = stack + "_" + f.Name
-		}
+		s := routing.Service{Name: f.Deployed(stack), Stack: stack, Labels: f.Labels, Networks: f.Networks, Replicas: f.Replicas}
 		if f.Global {
 			s.Replicas = 1
 		}

@@ -33,7 +33,9 @@ type status struct {
 
 // measured is what one rule saw.
 type measured struct {
-	Metric         string  `json:"metric"`
+	Metric         string  `json:"metric"` // "" for a rule that measures none
+	Strategy       string  `json:"strategy"`
+	Asleep         bool    `json:"asleep,omitempty"` // outside its schedule
 	Rule           int     `json:"rule,omitempty"`
 	Value          float64 `json:"value"`
 	Target         float64 `json:"target"`
@@ -76,7 +78,7 @@ func (b *board) put(s *subject, d policy.Decision, news bool) {
 	}
 	for _, o := range d.Rules {
 		next.Metrics = append(next.Metrics, measured{
-			Metric: o.Metric, Rule: o.Rule, Value: o.Value, Target: o.Target, Recommendation: o.Want, Missing: o.Missing,
+			Metric: o.Metric, Strategy: o.Strategy, Asleep: o.Asleep, Rule: o.Rule, Value: o.Value, Target: o.Target, Recommendation: o.Want, Missing: o.Missing,
 		})
 	}
 	if news {

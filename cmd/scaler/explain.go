@@ -108,6 +108,10 @@ func explain(w io.Writer, i *intent, series []policy.Series, now time.Time) {
 func explainRules(w io.Writer, p policy.Policy, d policy.Decision) {
 	for n, o := range d.Rules {
 		r := p.Rules[n]
+		if o.Asleep || r.Strategy != "target" {
+			fmt.Fprintf(w, "  rule %d, %s\n", o.Rule, o.Sentence(r))
+			continue
+		}
 		what := fmt.Sprintf("%s of %s over %s", r.Agg, r.Metric, r.Window)
 		if o.Missing != "" {
 			fmt.Fprintf(w, "  %s: %s\n", what, o.Missing)

@@ -120,6 +120,7 @@ func (l *loop) look(ctx context.Context) error {
 
 // asked is whom and what the queries are about: an invalid policy, or a service that cannot be scaled, needs no samples.
 func (l *loop) asked() (ids, names, metrics []string) {
+	l.feed.samples.keep = history
 	for _, id := range slices.Sorted(maps.Keys(l.subjects)) {
 		s := l.subjects[id]
 		ids = append(ids, id)
@@ -127,8 +128,9 @@ func (l *loop) asked() (ids, names, metrics []string) {
 			continue
 		}
 		names = append(names, s.service.Name)
+		l.feed.samples.keep = max(l.feed.samples.keep, s.policy.Reach())
 		for _, r := range s.policy.Rules {
-			if !slices.Contains(metrics, r.Metric) {
+			if r.Strategy != "fixed" && readable(r.Metric) && !slices.Contains(metrics, r.Metric) {
 				metrics = append(metrics, r.Metric)
 			}
 		}

@@ -317,3 +317,48 @@ func TestStatusHasTheShapeOfTheContract(t *testing.T) {
 		}
 	})
 }
+
+func TestPointsAreKeptForTheLongestWindow(t *testing.T) {
+	r := newRig(demo(3, "window=5m", "windowOffset=2m"))
+	r.loop.subjects["x"] = newSubject(demo(3, "window=5m", "windowOffset=2m"))
+	r.loop.asked()
+	if got, want := r.loop.feed.samples.keep, 7*time.Minute+policy.Lookback; got != want {
+		t.Errorf("points are kept for %s, want %s", got, want)
+	}
+}
+
+func TestMetricThatCannotBeReadHoldsAndSaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(demo(3, "metric=cpu", "stabilizeDown=0s"))
+		r.seconds(t, 20)
+		s, _ := r.recorder.board.get("demo_app")
+		if want := "metric cpu cannot be read yet: hold at 3"; s.Reason != want || len(r.swarm.scaled) > 0 {
+			t.Errorf("%q, want %q; scaled %v", s.Reason, want, r.swarm.scaled)
+		}
+		if len(r.influx.reaches) > 0 {
+			t.Error("InfluxDB was asked for nothing")
+		}
+		for _, line := range r.spool.lines {
+			if strings.Contains(line, "cpu") && !strings.Contains(line, "cannot be read") {
+				t.Errorf("written though it was not measured: %s", line)
+			}
+		}
+	})
+}
+
+// `docker stack deploy` sets the replicas of its file, in the middle of the load.
+func TestReplicasThatADeploymentTookAreGivenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(demo(3))
+		r.load["demo_app"] = 25
+		r.seconds(t, 20)
+		r.swarm.services[0].Replicas, r.swarm.services[0].Version = 1, 9
+		r.swarm.services[0].Update = "updating"
+		r.loop.stale = true
+		r.seconds(t, 1)
+		if got := r.swarm.services[0].Replicas; got != 3 {
+			s, _ := r.recorder.board.get("demo_app")
+			t.Errorf("%d replicas, want 3: %s", got, s.Reason)
+		}
+	})
+}

@@ -27,11 +27,13 @@ func main() {
 }
 
 type commands struct {
-	Run     runCommand         `cmd:"" help:"Scale the services of the swarm until told to stop."`
-	Decide  decideCommand      `cmd:"" help:"Decide once for every service with scaling labels, print a table, change nothing."`
-	Explain explainCommand     `cmd:"" help:"Show how a service's labels and samples become a number of replicas, step by step."`
-	Health  daemon.HealthCheck `cmd:"" help:"Ask the running scaler for its health; exit 1 when it does not decide."`
-	Version versionCommand     `cmd:"" help:"Print the version."`
+	Run      runCommand         `cmd:"" help:"Scale the services of the swarm until told to stop."`
+	Decide   decideCommand      `cmd:"" help:"Decide once for every service with scaling labels, print a table, change nothing."`
+	Explain  explainCommand     `cmd:"" help:"Show how a service's labels and samples become a number of replicas, step by step."`
+	Simulate simulateCommand    `cmd:"" help:"Let labels meet a load before a service does: replicas, cost and overload, beside other scalers."`
+	Check    checkCommand       `cmd:"" help:"Say what is wrong with the scaling labels of a stack file; exit 1 when anything is."`
+	Health   daemon.HealthCheck `cmd:"" help:"Ask the running scaler for its health; exit 1 when it does not decide."`
+	Version  versionCommand     `cmd:"" help:"Print the version."`
 }
 
 type versionCommand struct{}

@@ -65,7 +65,7 @@ func (f *feed) pull(ctx context.Context, services, metrics []string) {
 	if f.trouble != "" {
 		f.log.Info().Stringer("after", now.Sub(f.since).Round(time.Second)).Msg("InfluxDB answers again")
 	}
-	f.answered, f.trouble, f.reach = start, "", history
+	f.answered, f.trouble, f.reach = start, "", f.samples.keep
 	if start.Sub(from) >= widest {
 		f.wide = start
 	}
@@ -112,6 +112,16 @@ func flux(bucket string, from, to time.Time, services, metrics []string) string 
   |> keep(columns: ["_time", "_value", "_field", "server", "proxy", "service"])`,
 		quote(bucket), from.UTC().Format(time.RFC3339Nano), to.UTC().Format(time.RFC3339Nano),
 		anyOf("_field", fieldsOf(metrics)), names)
+}
+
+// readable tells whether the proxies write the metric.
+func readable(metric string) bool {
+	for _, m := range fields {
+		if m == metric {
+			return true
+		}
+	}
+	return false
 }
 
 func fieldsOf(metrics []string) []string {

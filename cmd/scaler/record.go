@@ -111,11 +111,13 @@ func scalePoint(host string, s *subject, d policy.Decision) influx.Point {
 	}
 	told := map[string]bool{}
 	for _, o := range d.Rules {
-		if told[o.Metric] {
+		if told[o.Metric] || !readable(o.Metric) || o.Asleep {
 			continue
 		}
 		told[o.Metric] = true
-		p.Fields = append(p.Fields, influx.Field{Key: o.Metric + "_target", Value: o.Target})
+		if o.Strategy == "target" {
+			p.Fields = append(p.Fields, influx.Field{Key: o.Metric + "_target", Value: o.Target})
+		}
 		if o.Missing == "" {
 			p.Fields = append(p.Fields, influx.Field{Key: o.Metric, Value: o.Value})
 		}

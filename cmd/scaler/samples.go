@@ -9,8 +9,9 @@ import (
 	"sluice/policy"
 )
 
-// history is how far back points are kept, and asked for at the start: enough for the window and the stabilization of
-// the default policy. A policy that looks further back observes for that long before it scales down.
+// history is how far back points are kept at least, and asked for at the start: enough for the window and the
+// stabilization of the default policy. They are kept for as long as the longest window looks back; a policy that wants
+// more for its stabilization observes for that long before it scales down.
 const history = policy.Lookback + 90*time.Second
 
 // fields says which field of measurement haproxy is which metric of a policy.
@@ -20,10 +21,11 @@ var fields = map[string]string{"scur_mean": "sessions", "req_rate_mean": "reques
 type samples struct {
 	services map[string][]*policy.Series // by name; each list in order of metric, proxy, backend
 	clocks   map[string]*clock           // by proxy
+	keep     time.Duration               // how far back points are kept
 }
 
 func newSamples() *samples {
-	return &samples{services: map[string][]*policy.Series{}, clocks: map[string]*clock{}}
+	return &samples{services: map[string][]*policy.Series{}, clocks: map[string]*clock{}, keep: history}
 }
 
 // add takes the rows of one answer that arrived at now, and forgets what is too old.
@@ -43,11 +45,11 @@ func (s *samples) add(now time.Time, rows []influx.Record) {
 	}
 	for proxy, c := range s.clocks {
 		c.arrived(now)
-		if now.Sub(c.newest) > history {
+		if now.Sub(c.newest) > s.keep {
 			delete(s.clocks, proxy)
 		}
 	}
-	s.forget(now.Add(-history))
+	s.forget(now.Add(-s.keep))
 }
 
 // of gives a policy the series of a service. The points are shared and never changed in place once they are read.

@@ -27,7 +27,7 @@ type subject struct {
 
 // newSubject reads the labels; nil when there is none for the scaler.
 func newSubject(s swarm.Service) *subject {
-	p, any, problems := policy.Parse(s.Name, s.Labels)
+	p, any, problems := policy.Parse(s.Name, s.Labels, time.LoadLocation)
 	if !any {
 		return nil
 	}
@@ -43,9 +43,15 @@ func (s *subject) renewed(service swarm.Service) *subject {
 	}
 	next := newSubject(service)
 	if next != nil {
-		next.state.Changes = s.state.Changes
+		next.state = remembered(s.state)
 	}
 	return next
+}
+
+// remembered is the part of a state that is about replicas, not about what was measured: no other policy and no points
+// of the past can tell it.
+func remembered(st policy.State) policy.State {
+	return policy.State{Changes: st.Changes, Known: st.Known, Decided: st.Decided, Present: st.Present, Aim: st.Aim, Moved: st.Moved}
 }
 
 // due tells whether it is time to decide. Half a tick of jitter is forgiven.
@@ -64,14 +70,19 @@ func (s *subject) decide(now time.Time, feed *feed) policy.Decision {
 	in := policy.Input{
 		Replicas: s.service.Replicas, Replicated: s.service.Mode == swarm.Replicated,
 		Updating: s.service.Update == "updating" || s.service.Update == "rollback_started",
-		Tasks:    s.tasks, Series: feed.samples.of(s.service.Name), Trouble: feed.trouble,
+		Tasks:    s.tasks, Series: feed.samples.of(s.service.Name), Trouble: feed.trouble, Failures: unreadable(s.policy),
+	}
+	if in.Trouble == "" && feed.answered.IsZero() {
+		in.Trouble = "InfluxDB was not asked yet"
 	}
 	if !s.resumed && !feed.answered.IsZero() {
-		changes := s.state.Changes
-		s.state, s.resumed = s.policy.Resume(now, in, s.service.Updated), true
-		if len(changes) > 0 {
-			s.state.Changes = changes
+		resumed := s.policy.Resume(now, in, s.service.Updated)
+		if s.state.Changes == nil {
+			s.state.Changes = resumed.Changes
 		}
+		kept := remembered(s.state)
+		kept.Wanted, kept.Lowest, kept.Observed, kept.Complete, kept.PanicUntil = resumed.Wanted, resumed.Lowest, resumed.Observed, resumed.Complete, resumed.PanicUntil
+		s.state, s.resumed = kept, true
 	}
 	d, state := s.policy.Evaluate(now, in, s.state)
 	s.state, s.decided = state, d
@@ -88,4 +99,19 @@ func sentence(problems []label.Problem) string {
 		parts = append(parts, strings.TrimPrefix(p.String(), p.Service+": "))
 	}
 	return strings.Join(parts, "; ")
+}
+
+// unreadable says of every metric of a policy that this scaler cannot read from InfluxDB that it cannot.
+func unreadable(p policy.Policy) map[string]string {
+	var reasons map[string]string
+	for _, r := range p.Rules {
+		if r.Strategy == "fixed" || readable(r.Metric) {
+			continue
+		}
+		if reasons == nil {
+			reasons = map[string]string{}
+		}
+		reasons[r.Source()] = "metric " + r.Metric + " cannot be read yet"
+	}
+	return reasons
 }

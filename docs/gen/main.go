@@ -63,6 +63,10 @@ func pages() (map[string]string, error) {
 		}
 		fmt.Fprintf(&configuration, "\n## %s run\n\n```\n%s```\n", command, help)
 	}
+	simulated, err := exec.Command("go", "run", "./cmd/scaler", "simulate").Output()
+	if err != nil {
+		return nil, fmt.Errorf("ask scaler to simulate: %w", err)
+	}
 	return map[string]string{
 		"labels.md": "# Routing labels\n\nA service is routed when it carries `com.df.notify=true`, a port, and a path or a domain. Labels belong to the service (`deploy.labels` in a stack file), not to its containers.\n\n" +
 			"    deploy:\n      labels:\n        com.df.notify: \"true\"\n        com.df.port: 8080\n        com.df.servicePath: /demo\n\n" +
@@ -70,7 +74,8 @@ func pages() (map[string]string, error) {
 			labelGroups() +
 			"\n## Which route wins\n\nThe best route that matches a request takes it:\n\n1. the higher `priority`;\n2. one that is bound to the port and address that the request came to, before one for any;\n3. an exact host, then the longest wildcard, then other ways to match a host, then any host;\n4. an exact path, then other ways to match a path, then the longest prefix;\n5. more conditions (`userAgent`, `serviceHeader`) before fewer;\n6. `aclName`, the service's name if it has none, in byte order; then the service's name.\n\nThe loser of two equal claims is reported. What a route excludes, or a condition that does not hold, leaves the request to the next best route. The default backend comes after everything.\n",
 		"scaling.md": "# Scaling labels\n\nThree labels are enough: `com.df.scale.max=10`, `com.df.scale.target=50` and, if one replica is too few, `com.df.scale.min=2` keep about 50 concurrent connections per replica.\n\n" +
-			"`.n` marks labels that may carry an index: each index is a rule of its own. A policy with an error scales nothing, its route stays, and the error is in the log, on the API and in `sluice_scale`.\n\n" + policy.Table.Markdown(),
+			"`.n` marks labels that may carry an index: each index is a rule of its own, and a label without one is the default of all. Durations have a unit (`15s`, `1m30s`). A policy with an error scales nothing, its route stays, and the error is in the log, on the API and in `sluice_scale`.\n\n" + policy.Markdown(),
+		"simulation.md":    simulation + "\n## The defaults, measured\n\n`scaler simulate`, which knows no chance but its seed, prints:\n\n```\n" + string(simulated) + "```\n" + caveats,
 		"measurements.md":  "# Measurements\n\n" + haproxystats.Markdown(),
 		"configuration.md": configuration.String(),
 	}, nil

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	_ "time/tzdata" // the images have no zones of their own, and labels name some
 
 	"github.com/alecthomas/kong"
 	"github.com/rs/zerolog"

@@ -8,12 +8,11 @@ import (
 	"strings"
 	"time"
 
+	"sluice/internal/uplot"
 	"sluice/loadtest/result"
 )
 
-// uPlot 1.6.32 (MIT, see assets/uPlot.LICENSE) draws the charts.
-//
-//go:embed assets page.html.tmpl page.css charts.js
+//go:embed page.html.tmpl page.css charts.js
 var files embed.FS
 
 // page is what the template shows beside the result itself.
@@ -48,14 +47,14 @@ func WritePage(to io.Writer, r result.Result) error {
 		p.Scaled = append(p.Scaled, numbered{len(p.Scaled) + 1, d})
 	}
 	text := map[string]string{}
-	for _, name := range []string{"page.html.tmpl", "page.css", "charts.js", "assets/uPlot.iife.min.js", "assets/uPlot.min.css"} {
+	for _, name := range []string{"page.html.tmpl", "page.css", "charts.js"} {
 		data, err := files.ReadFile(name)
 		if err != nil {
 			return fmt.Errorf("read part of page: %w", err)
 		}
 		text[name] = string(data)
 	}
-	p.Library, p.LibraryStyle = template.JS(text["assets/uPlot.iife.min.js"]), template.CSS(text["assets/uPlot.min.css"])
+	p.Library, p.LibraryStyle = uplot.Script(), uplot.Style()
 	p.Charts, p.Style = template.JS(text["charts.js"]), template.CSS(text["page.css"])
 	tmpl, err := template.New("page").Funcs(template.FuncMap{
 		"ms": result.Milliseconds, "thousands": thousands, "clock": clock, "shape": shape, "sentence": Sentence,

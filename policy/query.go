@@ -1,0 +1,69 @@
+package policy
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"sluice/internal/label"
+)
+
+// placeholders are what a query may ask to be replaced.
+var placeholders = []string{"service", "window"}
+
+// CheckQuery tells whether a query can be used. The text of a label was checked by Parse, that of a config was not.
+func CheckQuery(text string) error {
+	_, err := checkQuery(text)
+	return err
+}
+
+func checkQuery(text string) (string, error) {
+	if strings.TrimSpace(text) == "" {
+		return "", fmt.Errorf("is empty")
+	}
+	for rest := text; ; {
+		_, after, found := strings.Cut(rest, "{{")
+		if !found {
+			return text, nil
+		}
+		name, next, closed := strings.Cut(after, "}}")
+		if name = strings.TrimSpace(name); !closed {
+			return "", fmt.Errorf("has a {{ without }}")
+		}
+		if !slices.Contains(placeholders, name) {
+			return "", fmt.Errorf("has the placeholder {{%s}}, not one of {{service}}, {{window}}%s", name, label.DidYouMean(name, placeholders))
+		}
+		rest = next
+	}
+}
+
+// Expand puts the service and the window into the text of a query.
+func (r Rule) Expand(text, service string) string {
+	var b strings.Builder
+	for {
+		before, after, found := strings.Cut(text, "{{")
+		name, next, closed := strings.Cut(after, "}}")
+		if b.WriteString(before); !found || !closed {
+			return b.String()
+		}
+		switch strings.TrimSpace(name) {
+		case "service":
+			b.WriteString(service)
+		case "window":
+			b.WriteString(span(r.Window))
+		}
+		text = next
+	}
+}
+
+// checkNotify wants addresses that a request can be sent to.
+func checkNotify(v any) error {
+	for _, raw := range v.([]string) {
+		u, err := url.Parse(raw)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			return fmt.Errorf("has %q, which is no address of http or https", raw)
+		}
+	}
+	return nil
+}
