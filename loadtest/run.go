@@ -3,13 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
-	"sluice/internal/swarm"
 	"sluice/loadtest/attack"
 	"sluice/loadtest/live"
 	"sluice/loadtest/observe"
@@ -55,28 +53,6 @@ func (c runCommand) Run(w *world) error {
 		return errFailed
 	}
 	return nil
-}
-
-// sources are the places to look at, the most trusted first.
-func sources(o scenario.Observe) ([]observe.Source, func(), error) {
-	var out []observe.Source
-	closeAll := func() {}
-	client := &http.Client{Transport: &http.Transport{}}
-	if o.Swarm != "" {
-		cluster, err := swarm.Open(o.Swarm)
-		if err != nil {
-			return nil, nil, err
-		}
-		closeAll = func() { _ = cluster.Close() }
-		out = append(out, observe.Swarm{Cluster: cluster, Service: o.Service})
-	}
-	if o.Proxy != "" {
-		out = append(out, observe.Proxy{URL: o.Proxy, Service: o.Service, Client: client})
-	}
-	if o.Scaler != "" {
-		out = append(out, observe.Scaler{URL: o.Scaler, Service: o.Service, Client: client})
-	}
-	return out, closeAll, nil
 }
 
 // trial carries out a scenario: the load, the watching, the live view, and what is watched after the load.
@@ -143,30 +119,6 @@ func (t *test) follow(ctx context.Context, sent <-chan error) error {
 	}
 }
 
-// show writes what is new. A screen that cannot be written to is no reason to end the run.
-func (t *test) show() {
-	elapsed := time.Since(t.start)
-	timeline := t.watcher.Timeline(int(elapsed/time.Second) + 1)
-	for ; t.said < len(timeline.Decisions); t.said++ {
-		d := timeline.Decisions[t.said]
-		_ = t.view.Say(d.At.Sub(t.start), d)
-	}
-	f := live.Frame{
-		Elapsed: elapsed, Load: t.schedule.Duration(), Left: t.schedule.Duration() - elapsed,
-		Asked: t.schedule.Rate(elapsed), Latest: t.recorder.Latest(elapsed),
-	}
-	if i := t.schedule.Phase(elapsed); i >= 0 {
-		f.Phase = t.scenario.Phases[i].Name
-	} else {
-		f.Left = max(0, f.Left+t.scenario.Watch())
-	}
-	f.Replicas, f.Connections = timeline.Latest()
-	if n := len(timeline.Decisions); n > 0 {
-		f.Word = timeline.Decisions[n-1].Reason
-	}
-	_ = t.view.Show(f)
-}
-
 func (t *test) assemble(interrupted bool) result.Result {
 	return t.recorder.Assemble(result.Run{
 		Version: version(), Scenario: t.scenario, Schedule: t.schedule, Started: t.start, Load: t.load, Interrupted: interrupted,
@@ -181,20 +133,4 @@ func perSecond(s scenario.Schedule) []float64 {
 		out = append(out, s.Rate(at))
 	}
 	return out
-}
-
-type reportCommand struct {
-	Dir string `arg:"" help:"Directory of an earlier run."`
-}
-
-func (c reportCommand) Run(w *world) error {
-	r, err := report.Read(c.Dir)
-	if err != nil {
-		return err
-	}
-	if err := report.Write(c.Dir, r); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(w.out, "%s  report  %s\n", report.Summary(r), filepath.Join(c.Dir, report.Page))
-	return err
 }

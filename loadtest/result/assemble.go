@@ -37,7 +37,7 @@ func (r *Recorder) Assemble(run Run) Result {
 		Client:      Client{s.KeepAlive, ms(s.Timeout), s.Connections},
 		LoadSeconds: run.Load.Seconds(), Interrupted: run.Interrupted,
 		Failures: append([]Failure{}, r.failures...), Gaps: append([]observe.Gap{}, run.Timeline.Gaps...),
-		Changes: []Decision{}, Notes: []string{}, Verdicts: []Verdict{},
+		Changes: []Decision{}, Marks: append([]Mark{}, r.marks...), Holders: r.holding.read(), Notes: []string{}, Verdicts: []Verdict{},
 	}
 	for _, t := range s.Targets {
 		out.Targets = append(out.Targets, Target{t.Method, t.URL, t.Weight})
@@ -87,6 +87,7 @@ func (r *Recorder) addPhases(out *Result, run Run) {
 
 func (r *Recorder) addSeconds(out *Result, run Run) {
 	moments := filled(run.Timeline.Moments, run.Timeline.Gaps)
+	held := 0
 	for i := range max(len(r.seconds), len(moments)) {
 		var second Second
 		at := time.Duration(i) * time.Second
@@ -94,6 +95,7 @@ func (r *Recorder) addSeconds(out *Result, run Run) {
 		if i < len(r.seconds) {
 			s := r.seconds[i]
 			second.Sent, second.OK, second.Failed = s.tally.Sent, s.done, s.failed
+			held, second.Lost = held+s.held, s.lost
 			if s.latency.TotalCount() > 0 {
 				latency, service := distribution(s.latency), distribution(s.service)
 				second.P50, second.P99 = &latency.P50, &latency.P99
@@ -101,6 +103,9 @@ func (r *Recorder) addSeconds(out *Result, run Run) {
 					second.Service99 = &service.P99
 				}
 			}
+		}
+		if len(r.holding.targets) > 0 {
+			second.Held = new(held)
 		}
 		if i < len(moments) {
 			m := moments[i]

@@ -28,6 +28,8 @@ type Recorder struct {
 	failures []Failure // in the order in which kinds were first seen
 	pace     Pace
 	lateness *hdrhistogram.Histogram
+	marks    []Mark
+	holding  holding
 }
 
 type meter struct {
@@ -39,6 +41,8 @@ type meter struct {
 type second struct {
 	meter
 	done, failed int
+
+	held, lost int // connections held: the change in this second, and those lost or refused in it
 }
 
 // NewRecorder is ready for the outcomes of s.

@@ -32,6 +32,8 @@ type Result struct {
 	Pace     Pace          `json:"pace"`
 	Seconds  []Second      `json:"seconds"`
 	Changes  []Decision    `json:"decisions"`
+	Marks    []Mark        `json:"marks"`
+	Holders  []Holders     `json:"holders,omitempty"`
 	Gaps     []observe.Gap `json:"gaps"`
 	Notes    []string      `json:"notes"` // what a reader must know before believing the numbers
 	Verdicts []Verdict     `json:"verdicts"`
@@ -119,6 +121,8 @@ type Second struct {
 	Sent        int      `json:"sent"`
 	OK          int      `json:"ok"`
 	Failed      int      `json:"failed"`
+	Held        *int     `json:"held,omitempty"` // connections held open at its end; nil when the scenario holds none
+	Lost        int      `json:"lost,omitempty"` // of these, lost or refused in it
 	P50         *float64 `json:"p50"`
 	P99         *float64 `json:"p99"`
 	Service99   *float64 `json:"service99"`

@@ -1,0 +1,48 @@
+package result
+
+import "time"
+
+// Mark is one event of the scenario, or anything else that happened at a moment and explains what follows it.
+type Mark struct {
+	At      float64 `json:"at"`   // second in which it began
+	Took    float64 `json:"took"` // seconds; 0 when it took none or has not ended
+	Name    string  `json:"name"` // for people: "kill a task of app"
+	Kind    string  `json:"kind"` // update, scale, kill, reload …
+	Outcome string  `json:"outcome,omitempty"`
+	Err     string  `json:"error,omitempty"` // why it did not succeed; "" when it did
+}
+
+// AddMark notes an event. An event that takes a while is added once, when it has ended.
+func (r *Recorder) AddMark(m Mark) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.marks = append(r.marks, m)
+}
+
+// Hold is what happened to a held connection.
+type Hold string
+
+// A connection is Opened or Refused; then it answers a sign of life any number of times (Echoed) until it is Lost or Closed.
+const (
+	Opened  Hold = "opened"
+	Refused Hold = "refused" // could not be opened
+	Echoed  Hold = "echoed"
+	Lost    Hold = "lost"   // ended, and the client did not want it to
+	Closed  Hold = "closed" // by the client, as planned
+)
+
+// Held is one thing that happened to one held connection.
+type Held struct {
+	At     time.Duration // from the start of the run
+	Target string        // its URL
+	What   Hold
+	Took   time.Duration // of opening or of the echo
+	Err    error         // of Refused and Lost
+}
+
+// RecordHeld takes what happened to a held connection. It may be called from many goroutines.
+func (r *Recorder) RecordHeld(h Held) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.holding.record(h, r.second(h.At))
+}
