@@ -20,6 +20,7 @@ import (
 // Outcome is what became of one request. Times are counted from the start of the run.
 type Outcome struct {
 	Phase   int
+	Target  int
 	Due     time.Duration
 	Sent    time.Duration // when it was handed to the connection pool; for Kind Unsent, when it was given up
 	Done    time.Duration // when the whole answer was read, or the error was there

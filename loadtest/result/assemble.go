@@ -2,6 +2,8 @@ package result
 
 import (
 	"fmt"
+	"maps"
+	"runtime"
 	"time"
 
 	"sluice/loadtest/observe"
@@ -11,6 +13,9 @@ import (
 // latenessLimit is the client's own lateness, in milliseconds at the 99th percentile, from which on a run is marked: more than a timer's
 // and a scheduler's unpunctuality on an idle machine.
 const latenessLimit = 10
+
+// busy is the share of the machine's processors from which on the client says that it may have been the limit.
+const busy = 0.85
 
 // carry is for how many seconds a missing observation takes the value before it: two looks a second apart may fall into
 // the seconds 1 and 3.
@@ -25,6 +30,9 @@ type Run struct {
 	Load        time.Duration // until sending stopped
 	Interrupted bool
 	Timeline    observe.Timeline
+	Answers     []Answer
+	Reloads     *int
+	CPU         float64 // cores that the client used
 }
 
 // Assemble makes the result of a run, judged.
@@ -39,11 +47,13 @@ func (r *Recorder) Assemble(run Run) Result {
 		Failures: append([]Failure{}, r.failures...), Gaps: append([]observe.Gap{}, run.Timeline.Gaps...),
 		Changes: []Decision{}, Marks: append([]Mark{}, r.marks...), Holders: r.holding.read(), Notes: []string{}, Verdicts: []Verdict{},
 	}
-	for _, t := range s.Targets {
-		out.Targets = append(out.Targets, Target{t.Method, t.URL, t.Weight})
+	for i, t := range s.Targets {
+		sum := r.targets[i]
+		out.Targets = append(out.Targets, Target{t.Name, t.Method, t.URL, t.Weight, sum.Sent, sum.OK, sum.Failed})
 	}
+	out.Answers, out.Reloads = run.Answers, run.Reloads
 	out.Total = r.total.read()
-	out.Total.Asked = run.Schedule.Before(run.Load)
+	out.Total.Asked = run.Schedule.Before(run.Load) + r.unscheduled
 	r.addPhases(&out, run)
 	r.addSeconds(&out, run)
 	for _, d := range run.Timeline.Decisions {
@@ -54,8 +64,9 @@ func (r *Recorder) Assemble(run Run) Result {
 	out.Pace.LatenessMaxMs = float64(r.lateness.Max()) / 1000
 	out.Pace.ClientLimited = out.Pace.LatenessP99Ms > latenessLimit
 	out.Pace.ConnectionLimited = out.Pace.Waited > 0
+	out.Pace.CPU, out.Pace.Cores = run.CPU, runtime.GOMAXPROCS(0)
 	out.Notes = append(out.Notes, notes(out)...)
-	out.Verdicts = append(out.Verdicts, Judge(s.Expect, out)...)
+	out.Verdicts = append(append(out.Verdicts, Judge(s.Expect, out)...), failedMarks(out.Marks)...)
 	out.Passed = !out.Interrupted
 	for _, v := range out.Verdicts {
 		out.Passed = out.Passed && v.Passed
@@ -65,6 +76,7 @@ func (r *Recorder) Assemble(run Run) Result {
 
 func (m *meter) read() Tally {
 	t := m.tally
+	t.Status = maps.Clone(t.Status)
 	t.Latency, t.Service = distribution(m.latency), distribution(m.service)
 	return t
 }
@@ -77,7 +89,9 @@ func (r *Recorder) addPhases(out *Result, run Run) {
 			Name: p.Name, Kind: string(p.Kind), Rates: p.Rates, From: from.Seconds(), To: to.Seconds(), Tally: r.phases[i].read(),
 		}
 		phase.Asked = run.Schedule.Requests(i)
-		if run.Load < to {
+		if p.Kind == scenario.Closed {
+			phase.Users, phase.Asked = p.Users, phase.Sent+phase.Unsent
+		} else if run.Load < to {
 			phase.Asked = max(0, run.Schedule.Before(run.Load)-run.Schedule.Before(from))
 		}
 		out.Phases = append(out.Phases, phase)
@@ -94,6 +108,7 @@ func (r *Recorder) addSeconds(out *Result, run Run) {
 		second.Asked = run.Schedule.Before(min(at+time.Second, run.Load)) - run.Schedule.Before(min(at, run.Load))
 		if i < len(r.seconds) {
 			s := r.seconds[i]
+			second.Asked += s.unscheduled
 			second.Sent, second.OK, second.Failed = s.tally.Sent, s.done, s.failed
 			held, second.Lost = held+s.held, s.lost
 			if s.latency.TotalCount() > 0 {
@@ -161,6 +176,15 @@ func notes(r Result) []string {
 	if r.Pace.ClientLimited {
 		say("The client was the limit: 1 %% of the requests left more than %s late by its own doing (at most %s), and that is part of their latency.",
 			Milliseconds(r.Pace.LatenessP99Ms), Milliseconds(r.Pace.LatenessMaxMs))
+	}
+	if share := r.Pace.CPU / float64(max(r.Pace.Cores, 1)); share > busy {
+		say("The client used %.1f of the %d processors of its machine: what it measured at the highest rates may be its own slowness. Run it on a machine of its own, or ask for less.",
+			r.Pace.CPU, r.Pace.Cores)
+	}
+	for _, p := range r.Phases {
+		if p.Users > 0 {
+			say("Phase %s was a closed loop of %d users: each waited for its answer before it asked again, so a slow service was asked less, and latency counts from sending.", p.Name, p.Users)
+		}
 	}
 	if r.Pace.ConnectionLimited {
 		say("All %d connections were busy at times: %d requests waited for one, up to %s. Their latency counts from when they were due.",

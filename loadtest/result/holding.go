@@ -8,6 +8,7 @@ import (
 type Holders struct {
 	Target   string   `json:"target"`
 	Opened   int      `json:"opened"`
+	Again    int      `json:"again"`   // of Opened: in place of one that was lost or refused
 	Refused  int      `json:"refused"` // could not be opened
 	Lost     int      `json:"lost"`    // ended though the client did not want it
 	Closed   int      `json:"closed"`  // by the client, as planned
@@ -31,6 +32,9 @@ func (l *holding) record(h Held, s *second) {
 	switch h.What {
 	case Opened:
 		t.Opened++
+		if h.Again {
+			t.Again++
+		}
 		t.now++
 		s.held++
 		record(t.open, h.Took)

@@ -10,6 +10,20 @@ type Mark struct {
 	Kind    string  `json:"kind"` // update, scale, kill, reload …
 	Outcome string  `json:"outcome,omitempty"`
 	Err     string  `json:"error,omitempty"` // why it did not succeed; "" when it did
+
+	Optional bool `json:"optional,omitempty"` // the run does not fail when it does not succeed
+	Line     int  `json:"line,omitempty"`     // in the scenario
+}
+
+// failedMarks gives a verdict for every event that had to succeed and did not.
+func failedMarks(marks []Mark) []Verdict {
+	var out []Verdict
+	for _, m := range marks {
+		if m.Err != "" && !m.Optional {
+			out = append(out, Verdict{Expect: "event: " + m.Name, Line: m.Line, Saw: m.Err})
+		}
+	}
+	return out
 }
 
 // AddMark notes an event. An event that takes a while is added once, when it has ended.
@@ -37,6 +51,7 @@ type Held struct {
 	Target string        // its URL
 	What   Hold
 	Took   time.Duration // of opening or of the echo
+	Again  bool          // of Opened: in place of one that was lost or refused
 	Err    error         // of Refused and Lost
 }
 

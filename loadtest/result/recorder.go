@@ -25,11 +25,14 @@ type Recorder struct {
 	total    *meter
 	phases   []*meter
 	seconds  []*second
+	targets  []Target  // counts only, in the order of the scenario
 	failures []Failure // in the order in which kinds were first seen
 	pace     Pace
 	lateness *hdrhistogram.Histogram
 	marks    []Mark
-	holding  holding
+
+	unscheduled int // requests of closed loops: no schedule asked for them
+	holding     holding
 }
 
 type meter struct {
@@ -42,12 +45,13 @@ type second struct {
 	meter
 	done, failed int
 
-	held, lost int // connections held: the change in this second, and those lost or refused in it
+	unscheduled int
+	held, lost  int // connections held: the change in this second, and those lost or refused in it
 }
 
 // NewRecorder is ready for the outcomes of s.
 func NewRecorder(s *scenario.Scenario) *Recorder {
-	r := &Recorder{scenario: s, total: newMeter(3), lateness: histogram(3)}
+	r := &Recorder{scenario: s, total: newMeter(3), lateness: histogram(3), targets: make([]Target, len(s.Targets))}
 	for range s.Phases {
 		r.phases = append(r.phases, newMeter(3))
 	}
@@ -56,7 +60,7 @@ func NewRecorder(s *scenario.Scenario) *Recorder {
 
 // newMeter keeps the given number of significant digits. Two take 20 kB a histogram, so that there can be one a second.
 func newMeter(digits int) *meter {
-	return &meter{latency: histogram(digits), service: histogram(digits)}
+	return &meter{tally: Tally{Status: map[int]int{}}, latency: histogram(digits), service: histogram(digits)}
 }
 
 // histogram counts microseconds up to ten minutes.
@@ -71,6 +75,11 @@ func (r *Recorder) Record(o attack.Outcome) {
 	due, done := r.second(o.Due), r.second(o.Done)
 	for _, m := range []*meter{r.total, r.phases[o.Phase], &due.meter} {
 		m.record(o)
+	}
+	r.targets[o.Target].count(o)
+	if r.scenario.Phases[o.Phase].Kind == scenario.Closed {
+		r.unscheduled++
+		due.unscheduled++
 	}
 	switch o.Kind {
 	case "":
@@ -89,6 +98,20 @@ func (r *Recorder) Record(o attack.Outcome) {
 	}
 }
 
+// count takes one outcome of the target's requests.
+func (t *Target) count(o attack.Outcome) {
+	if o.Kind != attack.Unsent {
+		t.Sent++
+	}
+	switch o.Kind {
+	case "":
+		t.OK++
+	case attack.Cut:
+	default:
+		t.Failed++
+	}
+}
+
 func (r *Recorder) second(at time.Duration) *second {
 	i := int(at / time.Second)
 	for len(r.seconds) <= i {
@@ -101,6 +124,9 @@ func (m *meter) record(o attack.Outcome) {
 	t := &m.tally
 	t.Retries += o.Retries
 	t.Dialed += o.Dialed
+	if o.Status > 0 {
+		t.Status[o.Status]++
+	}
 	if o.Kind != attack.Unsent && o.Sent-o.Due > lateAfter {
 		t.Late++
 	}

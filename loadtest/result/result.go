@@ -35,16 +35,22 @@ type Result struct {
 	Marks    []Mark        `json:"marks"`
 	Holders  []Holders     `json:"holders,omitempty"`
 	Gaps     []observe.Gap `json:"gaps"`
-	Notes    []string      `json:"notes"` // what a reader must know before believing the numbers
+	Notes    []string      `json:"notes"`             // what a reader must know before believing the numbers
+	Answers  []Answer      `json:"answers,omitempty"` // what the service itself counted
+	Reloads  *int          `json:"reloads,omitempty"` // of the proxy during the run; nil when it was not asked
 	Verdicts []Verdict     `json:"verdicts"`
 	Passed   bool          `json:"passed"`
 }
 
 // Target is what was asked for, and its share.
 type Target struct {
+	Name   string `json:"name,omitempty"`
 	Method string `json:"method"`
 	URL    string `json:"url"`
 	Weight int    `json:"weight"`
+	Sent   int    `json:"sent"`
+	OK     int    `json:"ok"`
+	Failed int    `json:"failed"`
 }
 
 // Client is how requests were sent.
@@ -56,17 +62,18 @@ type Client struct {
 
 // Tally counts requests. Asked = Sent + Unsent, but for a run that was interrupted; Sent = OK + Failed + Cut.
 type Tally struct {
-	Asked   int     `json:"asked"`
-	Sent    int     `json:"sent"`
-	OK      int     `json:"ok"`
-	Failed  int     `json:"failed"` // unsent ones too
-	Unsent  int     `json:"unsent"`
-	Late    int     `json:"late"`    // of Sent: more than a second after they were due
-	Cut     int     `json:"cut"`     // in flight when the run was interrupted
-	Retries int     `json:"retries"` // by the transport
-	Dialed  int     `json:"dialed"`  // connections opened
-	Latency Latency `json:"latency"` // from when a request was due
-	Service Latency `json:"service"` // from when it was sent
+	Asked   int         `json:"asked"`
+	Sent    int         `json:"sent"`
+	OK      int         `json:"ok"`
+	Failed  int         `json:"failed"` // unsent ones too
+	Unsent  int         `json:"unsent"`
+	Late    int         `json:"late"`             // of Sent: more than a second after they were due
+	Cut     int         `json:"cut"`              // in flight when the run was interrupted
+	Retries int         `json:"retries"`          // by the transport
+	Dialed  int         `json:"dialed"`           // connections opened
+	Latency Latency     `json:"latency"`          // from when a request was due
+	Service Latency     `json:"service"`          // from when it was sent
+	Status  map[int]int `json:"status,omitempty"` // answers by status code
 }
 
 // Latency is a distribution in milliseconds. All are zero when nothing was measured.
@@ -87,6 +94,7 @@ type Phase struct {
 	Rates []float64 `json:"rates"`
 	From  float64   `json:"from"` // seconds
 	To    float64   `json:"to"`
+	Users int       `json:"users,omitempty"` // of a closed loop: nothing is due in it, and latency counts from sending
 	Tally
 }
 
@@ -112,6 +120,8 @@ type Pace struct {
 	LongestWaitMs     float64 `json:"longestWaitMs"`
 	LatenessP99Ms     float64 `json:"latenessP99Ms"` // by the client's own doing
 	LatenessMaxMs     float64 `json:"latenessMaxMs"`
+	CPU               float64 `json:"cpu"`   // cores that the client used, mean over the load
+	Cores             int     `json:"cores"` // that it could have used
 }
 
 // Second is one second of the run. Asked, P50, P99 and Service99 belong to the requests due in it; OK and Failed to those that ended in it.

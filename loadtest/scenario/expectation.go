@@ -28,6 +28,11 @@ type Expectation struct {
 	Phase   string        // after "in"; "" is the whole run
 	By      time.Duration // after "by"; 0 is none
 	Within  time.Duration // after "within"; 0 is the end of the load
+	Code    int           // of status
+	URL     string        // of answer and growth
+	Field   string        // of answer and growth: where in the answer the number stands; "" is all of it
+	Than    string        // "sent" or "succeeded": compare with the number of such requests and not with Value
+	Target  string        // after "of": count only requests to the target of this name
 }
 
 // Unit says how to read an expectation's value.

@@ -71,9 +71,9 @@ expect:
 		File: "s.yml", Name: "small", KeepAlive: true, Timeout: 10 * time.Second, Connections: 500,
 		Targets: []Target{{URL: "http://127.0.0.1:8123/vote", Method: "GET", Weight: 1}},
 		Phases: []Phase{
-			{"calm", Constant, []float64{20}, 10 * time.Second},
-			{"rise", Ramp, []float64{20, 200}, time.Minute}, // goes on from where calm was
-			{"stairs", Step, []float64{100, 50}, 20 * time.Second},
+			{Name: "calm", Kind: Constant, Rates: []float64{20}, Duration: 10 * time.Second},
+			{Name: "rise", Kind: Ramp, Rates: []float64{20, 200}, Duration: time.Minute}, // goes on from where calm was
+			{Name: "stairs", Kind: Step, Rates: []float64{100, 50}, Duration: 20 * time.Second},
 		},
 		Observe: Observe{Service: "app", Scaler: "http://127.0.0.1:8081"},
 		Expect:  []Expectation{{Text: "p99 < 200ms in calm", Line: 11, Subject: "p99", Op: "<", Value: 200, Unit: Milliseconds, Phase: "calm"}},

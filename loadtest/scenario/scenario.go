@@ -25,6 +25,7 @@ type Scenario struct {
 
 // Target is one kind of request. Weight is its share among the targets of the scenario.
 type Target struct {
+	Name    string // "" unless given; expectations may speak of it
 	URL     string
 	Method  string
 	Headers []Header
@@ -42,6 +43,7 @@ const (
 	Constant Kind = "constant" // Rates[0] all along
 	Ramp     Kind = "ramp"     // from Rates[0] to Rates[1] in a straight line
 	Step     Kind = "step"     // each of Rates for an equal share of the duration
+	Closed   Kind = "closed"   // no rate: Users that each send, wait for the answer, and think
 )
 
 // Phase is a stretch of the load. Rates are in requests per second.
@@ -50,6 +52,8 @@ type Phase struct {
 	Kind     Kind
 	Rates    []float64
 	Duration time.Duration
+	Users    int           // of Closed
+	Think    time.Duration // of Closed: from an answer to the next request of the same user
 }
 
 // Observe names what is looked at once a second beside the load. Each part is optional: an empty string is not observed.
