@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"sluice/loadtest/live"
+	"sluice/loadtest/observe"
 )
 
 // show writes what is new. A screen that cannot be written to is no reason to end the run.
@@ -23,7 +24,11 @@ func (t *test) show() {
 	} else {
 		f.Left = max(0, f.Left+t.scenario.Watch())
 	}
-	f.Replicas, f.Connections = timeline.Latest()
+	load := (*observe.Load)(nil)
+	f.Replicas, load, f.Workers = timeline.Latest(t.scenario.Observe.Service)
+	if load != nil {
+		f.Connections, f.Queue = load.Connections, load.Queue
+	}
 	if n := len(timeline.Decisions); n > 0 {
 		f.Word = timeline.Decisions[n-1].Reason
 	}

@@ -24,6 +24,8 @@ type Frame struct {
 	Asked       float64       // requests per second
 	Latest      result.Latest
 	Connections *float64
+	Queue       *float64
+	Workers     *observe.Workers
 	Replicas    *observe.Replicas
 	Word        string // the scaler's latest sentence
 }

@@ -17,10 +17,6 @@ const latenessLimit = 10
 // busy is the share of the machine's processors from which on the client says that it may have been the limit.
 const busy = 0.85
 
-// carry is for how many seconds a missing observation takes the value before it: two looks a second apart may fall into
-// the seconds 1 and 3.
-const carry = 2
-
 // Run is what a run needs to be assembled, beside its recorder.
 type Run struct {
 	Version     string
@@ -41,23 +37,24 @@ func (r *Recorder) Assemble(run Run) Result {
 	defer r.mu.Unlock()
 	s := run.Scenario
 	out := Result{
-		Version: run.Version, Scenario: s.Name, About: s.About, File: s.File, Service: s.Observe.Service, Started: run.Started.UTC(),
+		Format: Format, Machine: ThisMachine(), Version: run.Version, Scenario: s.Name, About: s.About, File: s.File, Service: s.Observe.Service, Started: run.Started.UTC(),
 		Client:      Client{s.KeepAlive, ms(s.Timeout), s.Connections},
 		LoadSeconds: run.Load.Seconds(), Interrupted: run.Interrupted,
 		Failures: append([]Failure{}, r.failures...), Gaps: append([]observe.Gap{}, run.Timeline.Gaps...),
 		Changes: []Decision{}, Marks: append([]Mark{}, r.marks...), Holders: r.holding.read(), Notes: []string{}, Verdicts: []Verdict{},
 	}
 	for i, t := range s.Targets {
-		sum := r.targets[i]
-		out.Targets = append(out.Targets, Target{t.Name, t.Method, t.URL, t.Weight, sum.Sent, sum.OK, sum.Failed})
+		sum := r.byTarget[i].read()
+		out.Targets = append(out.Targets, Target{t.Name, t.Method, t.URL, t.Weight, sum.Sent, sum.OK, sum.Failed, sum.Latency, sum.Service})
 	}
 	out.Answers, out.Reloads = run.Answers, run.Reloads
-	out.Total = r.total.read()
+	out.Total, out.Curve = r.total.read(), curve(r.total.latency)
 	out.Total.Asked = run.Schedule.Before(run.Load) + r.unscheduled
 	r.addPhases(&out, run)
+	out.Services, out.Proxies = watched(observed(s.Observe), run.Timeline, run.Started)
 	r.addSeconds(&out, run)
 	for _, d := range run.Timeline.Decisions {
-		out.Changes = append(out.Changes, Decision{d.At.Sub(run.Started).Seconds(), d.From, d.To, d.Verdict, d.Reason})
+		out.Changes = append(out.Changes, Decision{d.At.Sub(run.Started).Seconds(), d.Service, d.From, d.To, d.Verdict, d.Reason})
 	}
 	out.Pace = r.pace
 	out.Pace.LatenessP99Ms = float64(r.lateness.ValueAtQuantile(99)) / 1000
@@ -87,6 +84,13 @@ func (r *Recorder) addPhases(out *Result, run Run) {
 		to := from + p.Duration
 		phase := Phase{
 			Name: p.Name, Kind: string(p.Kind), Rates: p.Rates, From: from.Seconds(), To: to.Seconds(), Tally: r.phases[i].read(),
+			Curve: curve(r.phases[i].latency),
+		}
+		if len(run.Scenario.Targets) > 1 {
+			for target, m := range r.phases[i].byTarget {
+				t := m.read()
+				phase.Targets = append(phase.Targets, TargetTally{target, t.Sent, t.OK, t.Failed, t.Latency})
+			}
 		}
 		phase.Asked = run.Schedule.Requests(i)
 		if p.Kind == scenario.Closed {
@@ -100,9 +104,8 @@ func (r *Recorder) addPhases(out *Result, run Run) {
 }
 
 func (r *Recorder) addSeconds(out *Result, run Run) {
-	moments := filled(run.Timeline.Moments, run.Timeline.Gaps)
 	held := 0
-	for i := range max(len(r.seconds), len(moments)) {
+	for i := range max(len(r.seconds), run.Timeline.Seconds) {
 		var second Second
 		at := time.Duration(i) * time.Second
 		second.Asked = run.Schedule.Before(min(at+time.Second, run.Load)) - run.Schedule.Before(min(at, run.Load))
@@ -110,10 +113,11 @@ func (r *Recorder) addSeconds(out *Result, run Run) {
 			s := r.seconds[i]
 			second.Asked += s.unscheduled
 			second.Sent, second.OK, second.Failed = s.tally.Sent, s.done, s.failed
+			second.Status4xx, second.Status5xx, second.NoAnswer = s.status4xx, s.status5xx, s.failed-s.status4xx-s.status5xx
 			held, second.Lost = held+s.held, s.lost
 			if s.latency.TotalCount() > 0 {
 				latency, service := distribution(s.latency), distribution(s.service)
-				second.P50, second.P99 = &latency.P50, &latency.P99
+				second.P50, second.P90, second.P99, second.Max = &latency.P50, &latency.P90, &latency.P99, &latency.Max
 				if s.service.TotalCount() > 0 {
 					second.Service99 = &service.P99
 				}
@@ -122,48 +126,9 @@ func (r *Recorder) addSeconds(out *Result, run Run) {
 		if len(r.holding.targets) > 0 {
 			second.Held = new(held)
 		}
-		if i < len(moments) {
-			m := moments[i]
-			second.Connections, second.Queue = m.Connections, m.Queue
-			if m.Replicas != nil {
-				second.Desired, second.Running = &m.Replicas.Desired, &m.Replicas.Running
-			}
-		}
+		second.observed(out.Services, i)
 		out.Seconds = append(out.Seconds, second)
 	}
-}
-
-// filled closes the holes that are no gaps: where no look failed, a value holds for up to carry seconds.
-func filled(moments []observe.Moment, gaps []observe.Gap) []observe.Moment {
-	out := append([]observe.Moment{}, moments...)
-	failed := func(second int) bool {
-		for _, g := range gaps {
-			if second >= g.From && second <= g.To {
-				return true
-			}
-		}
-		return false
-	}
-	replicas, load := 0, 0 // seconds since the last real value
-	for i := 1; i < len(out); i++ {
-		replicas, load = replicas+1, load+1
-		if moments[i].Replicas != nil {
-			replicas = 0
-		}
-		if moments[i].Connections != nil {
-			load = 0
-		}
-		if failed(i) {
-			continue
-		}
-		if out[i].Replicas == nil && replicas <= carry {
-			out[i].Replicas = out[i-1].Replicas
-		}
-		if out[i].Connections == nil && load <= carry {
-			out[i].Connections, out[i].Queue = out[i-1].Connections, out[i-1].Queue
-		}
-	}
-	return out
 }
 
 // notes says in sentences what makes the numbers less than they seem.

@@ -23,9 +23,9 @@ type Recorder struct {
 
 	mu       sync.Mutex
 	total    *meter
-	phases   []*meter
+	phases   []*phaseMeter
+	byTarget []*meter // latencies, in the order of the scenario
 	seconds  []*second
-	targets  []Target  // counts only, in the order of the scenario
 	failures []Failure // in the order in which kinds were first seen
 	pace     Pace
 	lateness *hdrhistogram.Histogram
@@ -33,6 +33,12 @@ type Recorder struct {
 
 	unscheduled int // requests of closed loops: no schedule asked for them
 	holding     holding
+}
+
+// phaseMeter measures a phase, and in it each target.
+type phaseMeter struct {
+	meter
+	byTarget []*meter
 }
 
 type meter struct {
@@ -43,7 +49,8 @@ type meter struct {
 // second holds requests by when they were due and, for done and failed, by when they ended.
 type second struct {
 	meter
-	done, failed int
+	done, failed         int
+	status4xx, status5xx int // of failed
 
 	unscheduled int
 	held, lost  int // connections held: the change in this second, and those lost or refused in it
@@ -51,9 +58,16 @@ type second struct {
 
 // NewRecorder is ready for the outcomes of s.
 func NewRecorder(s *scenario.Scenario) *Recorder {
-	r := &Recorder{scenario: s, total: newMeter(3), lateness: histogram(3), targets: make([]Target, len(s.Targets))}
+	r := &Recorder{scenario: s, total: newMeter(3), lateness: histogram(3)}
+	for range s.Targets {
+		r.byTarget = append(r.byTarget, newMeter(3))
+	}
 	for range s.Phases {
-		r.phases = append(r.phases, newMeter(3))
+		p := &phaseMeter{meter: *newMeter(3)}
+		for range s.Targets {
+			p.byTarget = append(p.byTarget, newMeter(2))
+		}
+		r.phases = append(r.phases, p)
 	}
 	return r
 }
@@ -73,10 +87,10 @@ func (r *Recorder) Record(o attack.Outcome) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	due, done := r.second(o.Due), r.second(o.Done)
-	for _, m := range []*meter{r.total, r.phases[o.Phase], &due.meter} {
+	phase := r.phases[o.Phase]
+	for _, m := range []*meter{r.total, &phase.meter, phase.byTarget[o.Target], r.byTarget[o.Target], &due.meter} {
 		m.record(o)
 	}
-	r.targets[o.Target].count(o)
 	if r.scenario.Phases[o.Phase].Kind == scenario.Closed {
 		r.unscheduled++
 		due.unscheduled++
@@ -86,7 +100,7 @@ func (r *Recorder) Record(o attack.Outcome) {
 		done.done++
 	case attack.Cut:
 	default:
-		done.failed++
+		done.fail(o)
 		r.fail(o)
 	}
 	if o.Kind != attack.Unsent {
@@ -98,17 +112,15 @@ func (r *Recorder) Record(o attack.Outcome) {
 	}
 }
 
-// count takes one outcome of the target's requests.
-func (t *Target) count(o attack.Outcome) {
-	if o.Kind != attack.Unsent {
-		t.Sent++
-	}
-	switch o.Kind {
-	case "":
-		t.OK++
-	case attack.Cut:
-	default:
-		t.Failed++
+// fail counts what failed in a second by the answer's class.
+func (s *second) fail(o attack.Outcome) {
+	s.failed++
+	switch {
+	case o.Err != nil:
+	case o.Status >= 500:
+		s.status5xx++
+	case o.Status >= 400:
+		s.status4xx++
 	}
 }
 
@@ -212,6 +224,20 @@ func distribution(h *hdrhistogram.Histogram) Latency {
 	return Latency{
 		Mean: h.Mean() / 1000, P50: at(50), P90: at(90), P95: at(95), P99: at(99), P999: at(99.9), Max: float64(h.Max()) / 1000,
 	}
+}
+
+// curvePoints are the shares of requests, in percent, at which a distribution is told.
+var curvePoints = [...]float64{0, 10, 25, 50, 75, 90, 95, 97.5, 99, 99.5, 99.75, 99.9, 99.95, 99.99, 99.999, 100}
+
+// curve tells a distribution up to the share that its number of requests can tell apart from the longest.
+func curve(h *hdrhistogram.Histogram) []Quantile {
+	out := []Quantile{}
+	for _, q := range curvePoints {
+		if n := h.TotalCount(); n > 0 && (q == 100 || (100-q)/100*float64(n) >= 1) {
+			out = append(out, Quantile{q, float64(h.ValueAtQuantile(q)) / 1000})
+		}
+	}
+	return out
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -13,24 +13,33 @@ import (
 	"sluice/loadtest/observe"
 )
 
+// Format is the version of a result's JSON. It rises when a field changes its meaning or goes; new fields do not raise it.
+const Format = 2
+
 // Result is one run. Seconds and milliseconds are numbers; seconds count from the start of the load.
 type Result struct {
+	Format      int       `json:"format"`
 	Version     string    `json:"version"` // of the tool
 	Scenario    string    `json:"scenario"`
 	About       string    `json:"about,omitempty"`
 	File        string    `json:"file"`
+	Source      string    `json:"source,omitempty"` // the file's text
+	Machine     Machine   `json:"machine"`
 	Targets     []Target  `json:"targets"`
 	Client      Client    `json:"client"`
-	Service     string    `json:"service,omitempty"` // the observed one
+	Service     string    `json:"service,omitempty"` // the first of the observed ones
 	Started     time.Time `json:"started"`
 	LoadSeconds float64   `json:"loadSeconds"` // until sending stopped
 	Interrupted bool      `json:"interrupted,omitempty"`
 
 	Total    Tally         `json:"total"`
+	Curve    []Quantile    `json:"curve"`
 	Phases   []Phase       `json:"phases"`
 	Failures []Failure     `json:"failures"`
 	Pace     Pace          `json:"pace"`
 	Seconds  []Second      `json:"seconds"`
+	Services []Service     `json:"services"`
+	Proxies  []Proxy       `json:"proxies"`
 	Changes  []Decision    `json:"decisions"`
 	Marks    []Mark        `json:"marks"`
 	Holders  []Holders     `json:"holders,omitempty"`
@@ -51,6 +60,9 @@ type Target struct {
 	Sent   int    `json:"sent"`
 	OK     int    `json:"ok"`
 	Failed int    `json:"failed"`
+
+	Latency Latency `json:"latency"`     // from when a request was due
+	Service Latency `json:"serviceTime"` // from when it was sent
 }
 
 // Client is how requests were sent.
@@ -96,6 +108,20 @@ type Phase struct {
 	To    float64   `json:"to"`
 	Users int       `json:"users,omitempty"` // of a closed loop: nothing is due in it, and latency counts from sending
 	Tally
+	Curve   []Quantile    `json:"curve"`
+	Targets []TargetTally `json:"targets,omitempty"` // when there are several
+}
+
+// Quantile is one point of a distribution: the share of requests in percent, and the latency in milliseconds that they did not exceed.
+type Quantile [2]float64
+
+// TargetTally is what became of the requests to one target in one phase.
+type TargetTally struct {
+	Target  int     `json:"target"` // index
+	Sent    int     `json:"sent"`
+	OK      int     `json:"ok"`
+	Failed  int     `json:"failed"`
+	Latency Latency `json:"latency"`
 }
 
 // Failure is one kind of failure with the first few that happened.
@@ -124,17 +150,22 @@ type Pace struct {
 	Cores             int     `json:"cores"` // that it could have used
 }
 
-// Second is one second of the run. Asked, P50, P99 and Service99 belong to the requests due in it; OK and Failed to those that ended in it.
-// Nil is not known.
+// Second is one second of the run. Asked, Sent and the latencies belong to the requests due in it; OK, Failed and what Failed is made of to those that
+// ended in it. Connections, Queue, Desired and Running are those of the first observed service, which stand in Services too. Nil is not known.
 type Second struct {
 	Asked       int      `json:"asked"`
 	Sent        int      `json:"sent"`
 	OK          int      `json:"ok"`
 	Failed      int      `json:"failed"`
-	Held        *int     `json:"held,omitempty"` // connections held open at its end; nil when the scenario holds none
-	Lost        int      `json:"lost,omitempty"` // of these, lost or refused in it
+	Status4xx   int      `json:"status4xx,omitempty"` // of Failed
+	Status5xx   int      `json:"status5xx,omitempty"` // of Failed
+	NoAnswer    int      `json:"noAnswer,omitempty"`  // of Failed: none, or not a whole one
+	Held        *int     `json:"held,omitempty"`      // connections held open at its end; nil when the scenario holds none
+	Lost        int      `json:"lost,omitempty"`      // of these, lost or refused in it
 	P50         *float64 `json:"p50"`
+	P90         *float64 `json:"p90"`
 	P99         *float64 `json:"p99"`
+	Max         *float64 `json:"max"`
 	Service99   *float64 `json:"service99"`
 	Connections *float64 `json:"connections"`
 	Queue       *float64 `json:"queue"`
@@ -145,6 +176,7 @@ type Second struct {
 // Decision is one of the scaler's, at its second.
 type Decision struct {
 	At      float64 `json:"at"`
+	Service string  `json:"service,omitempty"`
 	From    int     `json:"from"`
 	To      int     `json:"to"`
 	Verdict string  `json:"verdict"`
