@@ -26,7 +26,7 @@ func load(file string, lookup func(string) (string, bool)) (*scenario.Scenario, 
 	if err != nil {
 		return nil, fmt.Errorf("read scenario: %w", err)
 	}
-	return scenario.Parse(file, data, lookup)
+	return scenario.Parse(file, data, lookup, beside(file))
 }
 
 // plan is what a scenario will do, for people.
