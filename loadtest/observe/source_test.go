@@ -86,7 +86,7 @@ func TestSourcesSayWhyTheyFailed(t *testing.T) {
 		{Proxy{URL: broken.URL, Services: []string{"app"}, Client: broken.Client()}, "read stats of app: read answer: json"},
 		{Scaler{URL: broken.URL, Services: []string{"app"}, Client: broken.Client()}, `read status of app: answer 404 Not Found: "no such thing`},
 		{Swarm{fakeCluster{}, []string{"app"}}, "find service app: the swarm has none of that name"},
-		{Swarm{fakeCluster{err: errors.New("no manager")}, []string{"app"}}, "list services: no manager"},
+		{Swarm{fakeCluster{err: errors.New("no manager")}, []string{"app"}}, "no manager"},
 	}
 	for _, tt := range tests {
 		if _, err := tt.source.Look(t.Context()); err == nil || !strings.HasPrefix(err.Error(), tt.want) {

@@ -28,7 +28,7 @@ func (s Swarm) Name() string { return "swarm" }
 func (s Swarm) Look(ctx context.Context) (Reading, error) {
 	services, err := s.Cluster.Services(ctx, swarm.Filter{})
 	if err != nil {
-		return Reading{}, fmt.Errorf("list services: %w", err)
+		return Reading{}, err // which says what was asked
 	}
 	names, found := map[string]string{}, map[string]Replicas{} // name by ID; replicas by name
 	var ids []string
@@ -43,7 +43,7 @@ func (s Swarm) Look(ctx context.Context) (Reading, error) {
 	}
 	tasks, err := s.Cluster.Tasks(ctx, ids)
 	if err != nil {
-		return Reading{}, fmt.Errorf("list tasks of %s: %w", list(s.Services), err)
+		return Reading{}, err
 	}
 	for _, task := range tasks {
 		name, ok := names[task.ServiceID]

@@ -1,6 +1,7 @@
 package result
 
 import (
+	"slices"
 	"time"
 
 	"sluice/loadtest/observe"
@@ -125,4 +126,18 @@ func observed(o scenario.Observe) []string {
 		return nil
 	}
 	return []string{o.Service}
+}
+
+// ServiceNames lists the services that were to be observed and that were seen, the first one first.
+func (r Result) ServiceNames() []string {
+	var names []string
+	if r.Service != "" {
+		names = append(names, r.Service)
+	}
+	for _, s := range r.Services {
+		if !slices.Contains(names, s.Name) {
+			names = append(names, s.Name)
+		}
+	}
+	return names
 }
