@@ -13,6 +13,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"sluice/loadtest/events"
 	"sluice/loadtest/scenario"
 )
 
@@ -67,7 +68,7 @@ func TestAnInterruptedRunEndsWithAReportOfWhatWas(t *testing.T) {
 		Phases: []scenario.Phase{{Name: "long", Kind: scenario.Constant, Rates: []float64{100}, Duration: scenario.DefaultDuration}},
 	}
 	var out bytes.Buffer
-	r, err := trial(&world{ctx: ctx, out: &out}, s, nil, true)
+	r, err := trial(&world{ctx: ctx, out: &out}, s, nil, events.NewStage(nil), true)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,8 @@
 //	scenario.yml ─check─> schedule ─attack─> outcomes ┐
 //	              scaler, proxy, swarm ─observe─> timeline ┴─> result ─> verdicts, report.html, result.json, timeline.csv
 //
-// The exit code is 0 when all expectations of the scenario hold, 1 when one does not, 2 when the scenario or the command line is wrong.
+// The exit code is 0 when all expectations of the scenario hold, 1 when one does not, 2 when the scenario or the command line is wrong, and
+// 130 when the run was interrupted: it has a report all the same.
 package main
 
 import (
@@ -26,10 +27,15 @@ const (
 	exitPassed = 0
 	exitFailed = 1
 	exitUsage  = 2
+
+	exitInterrupted = 130 // as a shell says it of a program that ended by Ctrl-C
 )
 
 // errFailed ends a command whose output has already said what failed.
 var errFailed = errors.New("an expectation does not hold")
+
+// errInterrupted ends a run that Ctrl-C or SIGTERM has ended before its time, once its report is written.
+var errInterrupted = errors.New("the run was interrupted")
 
 type command struct {
 	Run     runCommand     `cmd:"" help:"Send the load of a scenario, watch the service, write a report."`
@@ -48,6 +54,7 @@ type world struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends at once
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
@@ -83,6 +90,8 @@ func run(ctx context.Context, args []string, out *os.File, errs io.Writer) int {
 		return exitPassed
 	case errors.Is(err, errFailed):
 		return exitFailed
+	case errors.Is(err, errInterrupted):
+		return exitInterrupted
 	default:
 		fmt.Fprintln(errs, message(err))
 		return exitUsage

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"sluice/loadtest/observe"
 	"sluice/loadtest/scenario"
 )
 
@@ -58,6 +59,32 @@ func counted(e scenario.Expectation, r Result) int {
 		return sent
 	}
 	return succeeded
+}
+
+// reloads counts those of all proxies between the first and the last look at each; nil when none was seen. A proxy that is started anew counts from
+// zero again: what it had counted before stays counted.
+func reloads(t observe.Timeline) *int {
+	var sum *int
+	for _, p := range t.Proxies {
+		var last *observe.Workers
+		for _, w := range p.Workers {
+			if w == nil {
+				continue
+			}
+			if sum == nil {
+				sum = new(int)
+			}
+			switch {
+			case last == nil:
+			case w.Reloads >= last.Reloads:
+				*sum += w.Reloads - last.Reloads
+			default:
+				*sum += w.Reloads
+			}
+			last = w
+		}
+	}
+	return sum
 }
 
 func judgeReloads(e scenario.Expectation, r Result) (bool, string) {

@@ -27,7 +27,6 @@ type Run struct {
 	Interrupted bool
 	Timeline    observe.Timeline
 	Answers     []Answer
-	Reloads     *int
 	CPU         float64 // cores that the client used
 }
 
@@ -47,7 +46,7 @@ func (r *Recorder) Assemble(run Run) Result {
 		sum := r.byTarget[i].read()
 		out.Targets = append(out.Targets, Target{t.Name, t.Method, t.URL, t.Weight, sum.Sent, sum.OK, sum.Failed, sum.Latency, sum.Service})
 	}
-	out.Answers, out.Reloads = run.Answers, run.Reloads
+	out.Answers, out.Reloads = run.Answers, reloads(run.Timeline)
 	out.Total, out.Curve = r.total.read(), curve(r.total.latency)
 	out.Total.Asked = run.Schedule.Before(run.Load) + r.unscheduled
 	r.addPhases(&out, run)

@@ -39,7 +39,7 @@ func (d *decoder) check(s *Scenario, at places) {
 	}
 	d.checkPhases(s, at)
 	d.checkEvents(s)
-	if o := s.Observe; o.Service == "" && (o.Scaler != "" || o.Proxy != "" || o.Swarm != "") {
+	if o := s.Observe; o.Service == "" && (o.Scaler != "" || o.Proxy != "" || o.Swarm != "" || o.Influx.URL != "" || o.Others != nil) {
 		d.problem(at.top["observe"], "observe needs the name of the service to look at")
 	}
 	for _, e := range s.Expect {
@@ -71,7 +71,7 @@ func (d *decoder) checkExpectation(s *Scenario, e Expectation) {
 	if strings.Contains(e.Subject, "replicas") && s.Observe.Scaler == "" && s.Observe.Swarm == "" {
 		wrong("observe needs the address of the scaler or of the swarm to see replicas")
 	}
-	if e.Subject == "reloads" && s.Observe.Proxy == "" {
+	if e.Subject == "reloads" && s.Observe.Proxy == "" && s.Observe.Influx.URL == "" {
 		wrong("observe needs the address of the proxy to count its reloads")
 	}
 	if strings.HasPrefix(e.Subject, "held ") && len(s.Hold) == 0 {

@@ -103,10 +103,24 @@ func (d *decoder) fields(s *Scenario, at *places) []field {
 
 func (d *decoder) observeFields(o *Observe) []field {
 	return []field{
-		{"service", "name", "the swarm service", d.textTo(&o.Service, "service")},
+		{"service", "name", "the swarm service that expectations about replicas mean; needed when anything is observed", d.textTo(&o.Service, "service")},
+		{"others", "list of names", "further services, for the report", d.texts(&o.Others, "others")},
 		{"scaler", "http://HOST:PORT", "the scaler's API: replicas and decisions", d.webTo(&o.Scaler, "scaler")},
 		{"proxy", "http://HOST:PORT", "the proxy's API: connections, queue, reloads", d.webTo(&o.Proxy, "proxy")},
 		{"swarm", "address", "a manager's Docker Engine, such as unix:///var/run/docker.sock: replicas as the swarm sees them", d.textTo(&o.Swarm, "swarm")},
+		{"influx", "{url, token, org, bucket}", "the InfluxDB that proxies and scaler write to, where their APIs cannot be reached", func(n *yaml.Node) {
+			d.object(n, "influx", d.influxFields(&o.Influx))
+		}},
+	}
+}
+
+func (d *decoder) influxFields(i *Influx) []field {
+	i.Bucket = DefaultBucket
+	return []field{
+		{"url", "http://HOST:8086", "its address; needed", d.webTo(&i.URL, "url")},
+		{"token", "text", "for 1.8 user:password; better from the environment than in the file", d.textTo(&i.Token, "token")},
+		{"org", "text", "empty for 1.8", d.textTo(&i.Org, "org")},
+		{"bucket", DefaultBucket, "for 1.8 database/retention policy", d.textTo(&i.Bucket, "bucket")},
 	}
 }
 

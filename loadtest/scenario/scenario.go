@@ -93,10 +93,28 @@ type Hold struct {
 
 // Observe names what is looked at once a second beside the load. Each part is optional: an empty string is not observed.
 type Observe struct {
-	Service string // name of the swarm service
-	Scaler  string // URL of the scaler's API: replicas and decisions
-	Proxy   string // URL of the proxy's API: connections and queue
-	Swarm   string // address of a Docker Engine that is a manager: replicas as the swarm sees them
+	Service string   // name of the swarm service; the first of Services
+	Others  []string // further services
+	Influx  Influx   // where the proxies and the scaler write, for where their APIs cannot be reached
+	Scaler  string   // URL of the scaler's API: replicas and decisions
+	Proxy   string   // URL of the proxy's API: connections and queue
+	Swarm   string   // address of a Docker Engine that is a manager: replicas as the swarm sees them
+}
+
+// Services are all that are looked at, the main one first; nil when none is.
+func (o Observe) Services() []string {
+	if o.Service == "" {
+		return nil
+	}
+	return append([]string{o.Service}, o.Others...)
+}
+
+// Influx says which InfluxDB is read; none when URL is empty.
+type Influx struct {
+	URL    string
+	Token  string // of 1.8: "user:password", or "" without authentication
+	Org    string // of 1.8: ""
+	Bucket string // of 1.8: "database/retention policy"
 }
 
 // Limit bounds a run, so that a slip in a file stays a slip.
@@ -115,6 +133,7 @@ const (
 	DefaultRate        = 10_000
 	DefaultHoldRate    = 100
 	DefaultHoldEvery   = time.Second
+	DefaultBucket      = "telegraf/autogen"
 )
 
 // Duration is the length of the load, without watching what follows it.
