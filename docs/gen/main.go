@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"sluice/haproxystats"
+	"sluice/loadtest/scenario"
 	"sluice/policy"
 	"sluice/routing"
 )
@@ -62,7 +63,14 @@ func pages() (map[string]string, error) {
 		}
 		fmt.Fprintf(&configuration, "\n## %s run\n\n```\n%s```\n", command, help)
 	}
+	example, err := os.ReadFile(filepath.Join("loadtest", "examples", "hitless.yml"))
+	if err != nil {
+		return nil, fmt.Errorf("read example: %w", err)
+	}
 	return map[string]string{
+		"loadtest.md": "# Load-test scenarios\n\n`loadtest run FILE` sends the load of a scenario, watches what it does, and writes a report; `loadtest check FILE` says what a file will do, or what is wrong with it, line by line. " +
+			"The exit code is 0 when all expectations hold, 1 when one does not, 2 when the file is wrong, 130 when the run was interrupted (Ctrl-C): it has a report all the same. More examples: [loadtest/examples](../loadtest/examples).\n\n```yaml\n" +
+			string(example) + "```\n" + scenario.Reference(),
 		"labels.md": "# Routing labels\n\nA service is routed when it carries `com.df.notify=true`, a port, and a path or a domain. Labels belong to the service (`deploy.labels` in a stack file), not to its containers.\n\n" +
 			"`.n` marks labels that may carry an index (`com.df.port.1`): each index is a destination of its own. A label without index is the default of every index, and a destination itself only where no index exists. A label that cannot be used leaves out its destination and is reported on `/v1/routes`, by `proxy explain` and in the log; everything else is routed. Labels of the scaler: [scaling.md](scaling.md).\n\n" +
 			routing.Labels.Markdown() +

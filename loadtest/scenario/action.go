@@ -11,7 +11,7 @@ import (
 const reloadPath = "/v1/docker-flow-proxy/reload"
 
 func (d *decoder) eventFields(e *Event) []field {
-	at := field{"at", "20s", "when, from the start of the load; needed", d.momentTo(&e.At, "at")}
+	at := field{"at", "time", "when, from the start of the load; needed", d.momentTo(&e.At, "at")}
 	return append([]field{at,
 		{"name", "text", "what the report calls it; unless given, what it does", d.textTo(&e.Name, "name")},
 		{"optional", "false", "true: the run does not fail when it fails", d.boolTo(&e.Optional, "optional")},
