@@ -40,7 +40,8 @@ var errInterrupted = errors.New("the run was interrupted")
 type command struct {
 	Run     runCommand     `cmd:"" help:"Send the load of a scenario, watch the service, write a report."`
 	Check   checkCommand   `cmd:"" help:"Check a scenario and show its plan; nothing is sent."`
-	Report  reportCommand  `cmd:"" help:"Write report.html and timeline.csv again from the result.json of a run."`
+	Report  reportCommand  `cmd:"" help:"Make the report of an earlier run again from its result.json, or a picture of it."`
+	Compare compareCommand `cmd:"" help:"Put several runs on one page, the first as the measure."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 

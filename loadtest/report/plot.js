@@ -121,8 +121,11 @@ const plot = (() => {
   // figure makes room for a chart, with a title, what it shows, and a summary for those who do not see it.
   const figure = (into, title, about, note) => {
     const f = document.createElement('figure'), caption = document.createElement('figcaption'), strong = document.createElement('b');
+    const what = document.createElement('span');
+    what.className = 'what'; // makes room for the values while someone points at the charts
+    what.textContent = about;
     strong.textContent = title;
-    caption.append(strong, ' ' + about);
+    caption.append(strong, ' ', what);
     f.append(caption);
     into.append(f);
     if (note) {
@@ -170,11 +173,11 @@ const plot = (() => {
       e.preventDefault();
       i = Math.max(0, Math.min(last, i + step));
       const left = u.valToPos(u.data[0][i], 'x');
-      u.setCursor({ left, top: 10 });
+      u.setCursor({ left, top: 10 }, true, true);
       const marked = point(u, left, 8).map(m => m.text);
       said.textContent = [clock(u.data[0][i]), ...u.series.slice(1).map((s, k) => s.label + ' ' + s.value(u, u.data[k + 1][i])), ...marked].join(', ');
     });
-    u.root.addEventListener('blur', () => { tip.hidden = true; u.setCursor({ left: -10, top: -10 }); });
+    u.root.addEventListener('blur', () => { tip.hidden = true; u.setCursor({ left: -10, top: -10 }, true, true); });
   };
 
   const zoom = (min, max) => charts.forEach(({ u, timed }) => timed && u.setScale('x', { min, max }));
@@ -184,7 +187,7 @@ const plot = (() => {
     const lift = hooks.names ? 18 : 0, badges = 20 * rows(id);
     const timed = !hooks.x, width = () => figure.clientWidth - (innerWidth < 640 ? 12 : 24);
     const u = new uPlot({
-      width: width(), height: height + lift + badges, padding: [10 + lift + badges, 14, 0, 0],
+      width: width(), height: height + lift + badges, padding: [10 + lift + badges, timed ? 14 : 34, 0, 0],
       scales: {
         x: hooks.x?.scale ?? { time: false, range: (u, min, max) => min == null || min === u.data[0][0] && max === u.data[0].at(-1) ? [0, length] : [min, max] },
         y: y.scale ?? { range: (_, min, max) => [0, Math.max((max ?? 0) * 1.08, 1)] },
@@ -232,6 +235,10 @@ const plot = (() => {
       row.addEventListener('mouseenter', () => charts.forEach(({ u, timed }) => timed && u.setCursor({ left: u.valToPos(+row.dataset.at, 'x'), top: -10 }, false)));
       row.addEventListener('mouseleave', () => charts.forEach(({ u, timed }) => timed && u.setCursor({ left: -10, top: -10 }, false)));
     }
+    addEventListener('load', () => { // for who takes a picture: all is drawn
+      root.dataset.charts = charts.length;
+      root.dataset.height = root.scrollHeight;
+    });
     const button = document.getElementById('theme'), dark = matchMedia('(prefers-color-scheme: dark)');
     const now = () => root.dataset.theme ?? (dark.matches ? 'dark' : 'light');
     button?.addEventListener('click', () => {

@@ -60,7 +60,7 @@ func example() result.Result {
 		},
 		Client:  result.Client{KeepAlive: true, TimeoutMs: 10000, Connections: 500},
 		Started: time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC), LoadSeconds: 3,
-		Total: all, Curve: []result.Quantile{{50, 250}, {99, 1250}, {100, 1400}},
+		Total: all, Curve: []result.Quantile{{50, 250}, {90, 800}, {99, 1250}, {100, 1400}},
 		Phases: []result.Phase{
 			{Name: "calm", Kind: "constant", Rates: []float64{3}, From: 0, To: 1, Tally: result.Tally{Asked: 3, Sent: 3, OK: 3, Latency: fast, Service: fast}, Curve: []result.Quantile{},
 				Targets: []result.TargetTally{{Target: 0, Sent: 2, OK: 2, Latency: fast}, {Target: 1, Sent: 1, OK: 1, Latency: fast}}},

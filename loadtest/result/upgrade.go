@@ -1,18 +1,14 @@
 package result
 
-// Upgrade makes a result of an earlier format one of this: format 1 had one service, within the seconds.
+// Upgrade makes a result of an earlier format one of this: format 1 had one service, within the seconds. Lists are never nil after it.
 func Upgrade(r Result) Result {
+	r.Phases, r.Failures, r.Seconds, r.Changes = full(r.Phases), full(r.Failures), full(r.Seconds), full(r.Changes)
+	r.Services, r.Proxies, r.Marks, r.Curve = full(r.Services), full(r.Proxies), full(r.Marks), full(r.Curve)
+	r.Gaps, r.Notes, r.Verdicts = full(r.Gaps), full(r.Notes), full(r.Verdicts)
 	if r.Format >= Format {
 		return r
 	}
 	r.Format = Format
-	r.Services, r.Proxies = []Service{}, []Proxy{}
-	if r.Marks == nil {
-		r.Marks = []Mark{}
-	}
-	if r.Curve == nil {
-		r.Curve = []Quantile{}
-	}
 	s, seen := Service{Name: r.Service, Backends: []Backend{}}, false
 	for _, second := range r.Seconds {
 		seen = seen || second.Running != nil || second.Connections != nil
@@ -28,3 +24,5 @@ func Upgrade(r Result) Result {
 	}
 	return r
 }
+
+func full[T any](list []T) []T { return append([]T{}, list...) }
