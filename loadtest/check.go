@@ -26,7 +26,12 @@ func load(file string, lookup func(string) (string, bool)) (*scenario.Scenario, 
 	if err != nil {
 		return nil, fmt.Errorf("read scenario: %w", err)
 	}
-	return scenario.Parse(file, data, lookup, beside(file))
+	s, err := scenario.Parse(file, data, lookup, beside(file))
+	if err != nil {
+		return nil, err
+	}
+	s.Source = string(data)
+	return s, nil
 }
 
 // plan is what a scenario will do, for people.

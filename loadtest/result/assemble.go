@@ -36,7 +36,7 @@ func (r *Recorder) Assemble(run Run) Result {
 	defer r.mu.Unlock()
 	s := run.Scenario
 	out := Result{
-		Format: Format, Machine: ThisMachine(), Version: run.Version, Scenario: s.Name, About: s.About, File: s.File, Service: s.Observe.Service, Started: run.Started.UTC(),
+		Format: Format, Machine: ThisMachine(), Version: run.Version, Scenario: s.Name, About: s.About, File: s.File, Source: s.Source, Service: s.Observe.Service, Started: run.Started.UTC(),
 		Client:      Client{s.KeepAlive, ms(s.Timeout), s.Connections},
 		LoadSeconds: run.Load.Seconds(), Interrupted: run.Interrupted,
 		Failures: append([]Failure{}, r.failures...), Gaps: append([]observe.Gap{}, run.Timeline.Gaps...),
@@ -50,7 +50,7 @@ func (r *Recorder) Assemble(run Run) Result {
 	out.Total, out.Curve = r.total.read(), curve(r.total.latency)
 	out.Total.Asked = run.Schedule.Before(run.Load) + r.unscheduled
 	r.addPhases(&out, run)
-	out.Services, out.Proxies = watched(observed(s.Observe), run.Timeline, run.Started)
+	out.Services, out.Proxies = watched(s.Observe.Services(), run.Timeline, run.Started)
 	r.addSeconds(&out, run)
 	for _, d := range run.Timeline.Decisions {
 		out.Changes = append(out.Changes, Decision{d.At.Sub(run.Started).Seconds(), d.Service, d.From, d.To, d.Verdict, d.Reason})

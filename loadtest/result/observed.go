@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"sluice/loadtest/observe"
-	"sluice/loadtest/scenario"
 )
 
 // Service is what was seen of one service. Series hold one entry for each second of the run; null is not known.
@@ -118,14 +117,6 @@ func (s *Second) observed(services []Service, second int) {
 	first := services[0]
 	s.Connections, s.Queue = at(first.Connections, second), at(first.Queue, second)
 	s.Desired, s.Running = at(first.Desired, second), at(first.Running, second)
-}
-
-// observed names the services that the scenario looks at, the first one first.
-func observed(o scenario.Observe) []string {
-	if o.Service == "" {
-		return nil
-	}
-	return []string{o.Service}
 }
 
 // ServiceNames lists the services that were to be observed and that were seen, the first one first.

@@ -11,6 +11,7 @@ import "time"
 // Scenario is one load test. Parse gives only complete ones, with every default filled in.
 type Scenario struct {
 	File        string
+	Source      string // the file's text, variables not filled in; set by who reads the file, for reports
 	Name        string
 	About       string
 	Targets     []Target
