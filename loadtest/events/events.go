@@ -33,8 +33,11 @@ type Engine interface {
 	Resume(ctx context.Context, id string) error
 }
 
-// patience is how long an event may take.
-const patience = 30 * time.Second
+// patience is how long an event may take, and grace how long it may go on after an interrupt.
+const (
+	patience = 30 * time.Second
+	grace    = 2 * time.Second
+)
 
 // answerLimit is how much of an answer or of a program's output is read, in bytes, and tail how much of it is told.
 const (
@@ -57,7 +60,7 @@ func NewStage(engine Engine) *Stage {
 }
 
 // Run carries out the events, each at its time, and calls record with the outcome of each, from many goroutines. When ctx ends, those
-// that have not begun do not happen; those that have are waited for.
+// that have not begun do not happen; those that have are given a moment.
 func (s *Stage) Run(ctx context.Context, list []scenario.Event, start time.Time, record func(result.Mark)) {
 	var all sync.WaitGroup
 	for _, e := range list {
@@ -84,10 +87,11 @@ func (s *Stage) Run(ctx context.Context, list []scenario.Event, start time.Time,
 	all.Wait()
 }
 
-// do carries out one event, also when ctx ends meanwhile: half an update is worse than a whole one.
-func (s *Stage) do(ctx context.Context, e scenario.Event) (outcome string, err error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+// do carries out one event. When ctx ends meanwhile it may go on for a moment: half an update is worse than a whole one.
+func (s *Stage) do(parent context.Context, e scenario.Event) (outcome string, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(parent), patience)
 	defer cancel()
+	defer context.AfterFunc(parent, func() { time.AfterFunc(grace, cancel) })()
 	switch {
 	case e.Change != nil:
 		return "done", s.Engine.Change(ctx, e.Change.Service, change(*e.Change))

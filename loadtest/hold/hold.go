@@ -24,6 +24,9 @@ import (
 // pause is the time from a loss to the next handshake.
 const pause = time.Second
 
+// grace is how long the server has to agree that a connection is closed.
+const grace = 2 * time.Second
+
 // messageLimit bounds what one message may have, in bytes; a longer one is a loss.
 const messageLimit = 1 << 20
 
@@ -90,7 +93,9 @@ func (g *group) keep(ctx context.Context) {
 		default:
 			g.note(result.Opened, time.Since(begin), again, nil)
 			if err = g.talk(ctx, conn); ctx.Err() != nil {
+				impatient := time.AfterFunc(grace, func() { _ = conn.CloseNow() })
 				_ = conn.Close(websocket.StatusNormalClosure, "")
+				impatient.Stop()
 				g.note(result.Closed, 0, false, nil)
 				return
 			}
