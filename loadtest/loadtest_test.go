@@ -83,7 +83,7 @@ func TestAnInterruptedRunEndsWithAReportOfWhatWas(t *testing.T) {
 		Phases: []scenario.Phase{{Name: "long", Kind: scenario.Constant, Rates: []float64{100}, Duration: scenario.DefaultDuration}},
 	}
 	var out bytes.Buffer
-	r, err := trial(&world{ctx: ctx, out: &out}, s, nil, events.NewStage(nil), true)
+	r, err := trial(&world{ctx: ctx, out: &out}, s, nil, events.NewStage(nil))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+	"golang.org/x/sys/unix"
 
 	"sluice/loadtest/scenario"
 )
@@ -50,7 +51,7 @@ type world struct {
 	ctx    context.Context
 	out    io.Writer
 	lookup func(string) (string, bool) // the environment
-	live   bool                        // out is a terminal
+	width  func() int                  // columns of the terminal that out is; nil when it is none
 }
 
 func main() {
@@ -86,7 +87,7 @@ func run(ctx context.Context, args []string, out *os.File, errs io.Writer) int {
 		fmt.Fprintln(errs, "loadtest: see loadtest --help")
 		return exitUsage
 	}
-	switch err := parsed.Run(&world{ctx: ctx, out: out, lookup: os.LookupEnv, live: terminal(out)}); {
+	switch err := parsed.Run(&world{ctx: ctx, out: out, lookup: os.LookupEnv, width: terminal(out)}); {
 	case err == nil:
 		return exitPassed
 	case errors.Is(err, errFailed):
@@ -108,9 +109,18 @@ func message(err error) string {
 	return "loadtest: " + err.Error()
 }
 
-func terminal(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0 && f.Name() != os.DevNull
+// terminal gives the width of the terminal that f is, which may change, or nil when it is none.
+func terminal(f *os.File) func() int {
+	if _, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ); err != nil {
+		return nil
+	}
+	return func() int {
+		size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
+		if err != nil || size.Col == 0 {
+			return 80
+		}
+		return int(size.Col)
+	}
 }
 
 type versionCommand struct{}

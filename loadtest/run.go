@@ -53,7 +53,10 @@ func (c runCommand) Run(w *world) error {
 	}
 	defer closeStage()
 	fmt.Fprint(w.out, plan(s))
-	r, err := trial(w, s, sources, stage, !w.live || c.Plain)
+	if c.Plain {
+		w.width = nil
+	}
+	r, err := trial(w, s, sources, stage)
 	if err != nil {
 		return err
 	}
@@ -86,13 +89,13 @@ func stage(s *scenario.Scenario) (*events.Stage, func(), error) {
 
 // trial carries out a scenario: the load with all that goes on beside it, the watching, the live view, and what is looked at after the load.
 // When the world's context ends it stops sending, waits briefly for what is under way, and gives a result of what was until then.
-func trial(w *world, s *scenario.Scenario, sources []observe.Source, stage *events.Stage, plain bool) (result.Result, error) {
+func trial(w *world, s *scenario.Scenario, sources []observe.Source, stage *events.Stage) (result.Result, error) {
 	schedule := scenario.NewSchedule(s.Phases)
 	asked := newQuestions(s.Expect)
 	asked.before(w.ctx)
 	t := &test{
 		scenario: s, schedule: schedule, recorder: result.NewRecorder(s), start: time.Now(), cpu: cpuTime(), questions: asked,
-		view: live.NewView(w.out, s.Name, perSecond(schedule), plain),
+		view: live.NewView(w.out, s.Name, perSecond(schedule), w.width), said: map[live.Word]bool{},
 	}
 	t.watcher = observe.NewWatcher(t.start, sources...)
 	ctx, stop := context.WithCancel(w.ctx)
@@ -136,7 +139,7 @@ type test struct {
 	cpu      time.Duration // processor time that was used before the start
 	load     time.Duration // known once the attack has ended
 	used     float64       // processors, mean over the load; known with it
-	said     int           // decisions that were shown
+	said     map[live.Word]bool
 
 	questions *questions
 }

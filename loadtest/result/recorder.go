@@ -2,6 +2,7 @@ package result
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -190,19 +191,24 @@ func (r *Recorder) fail(o attack.Outcome) {
 	}
 }
 
-// Latest is what a live view shows: the totals until now and the last whole second before at.
+// Latest is what a live view shows: the totals and marks until now, and the last whole second before at.
 type Latest struct {
 	Total            Tally // without latencies
 	OK, Failed, Sent int   // in that second
 	P50, P99         float64
 	Known            bool // whether P50 and P99 are
+
+	Holding    bool // whether connections are held beside the load
+	Held, Lost int  // of these: open now; lost or refused until now
+	Marks      []Mark
 }
 
 // Latest looks at the run while it goes on.
 func (r *Recorder) Latest(at time.Duration) Latest {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	l := Latest{Total: r.total.tally}
+	l := Latest{Total: r.total.tally, Holding: len(r.holding.targets) > 0, Marks: slices.Clone(r.marks)}
+	l.Held, l.Lost = r.holding.open()
 	i := int(at/time.Second) - 1
 	if i < 0 || i >= len(r.seconds) {
 		return l
