@@ -3,11 +3,9 @@ package attack
 import (
 	"context"
 	"io"
-	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -26,11 +24,16 @@ func TestRateIsWithinOnePercentOfWhatWasAsked(t *testing.T) {
 	if len(got) != 2000 {
 		t.Fatalf("%d requests, want 2000", len(got))
 	}
-	// Whatever the machine does to single requests, the last one must not drift away: a closed loop would.
-	slices.SortFunc(got, func(a, b Outcome) int { return int(a.Sent - b.Sent) })
-	middle := got[1000].Sent.Seconds()
-	if math.Abs(middle-1) > 0.1 {
-		t.Errorf("half of the requests were sent after %.3f s, want 1 s", middle)
+	// Whatever the machine does to single requests, they must not drift away, as those of a closed loop would: of the last 500, which a client at
+	// 99 % of the rate would send 15 ms late at least, some leave on time.
+	punctual := time.Hour
+	for _, o := range got {
+		if o.Due >= 1500*time.Millisecond {
+			punctual = min(punctual, o.Sent-o.Due)
+		}
+	}
+	if punctual > 15*time.Millisecond {
+		t.Errorf("the most punctual of the last 500 requests left %s late", punctual)
 	}
 	if kinds := count(got); kinds[""] != 2000 {
 		t.Errorf("outcomes: %v", kinds)

@@ -135,6 +135,7 @@ func TestProtocolsAndCertificates(t *testing.T) {
 	plain.Start()
 	defer plain.Close()
 	old := httptest.NewUnstartedServer(handler)
+	old.Config.ErrorLog = log.New(io.Discard, "", 0)
 	old.TLS = &tls.Config{NextProtos: []string{"http/1.1"}}
 	old.StartTLS()
 	defer old.Close()
