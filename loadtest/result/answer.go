@@ -14,7 +14,7 @@ type Answer struct {
 	Field  string   `json:"field,omitempty"`
 	Before *float64 `json:"before"`
 	After  *float64 `json:"after"`
-	Err    string   `json:"err,omitempty"` // why one is not known
+	Err    string   `json:"error,omitempty"` // why one is not known
 }
 
 // judgeAnswer compares what the service counted with what the client did.
