@@ -3,6 +3,7 @@ package attack
 import (
 	"context"
 	"os"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -13,7 +14,7 @@ import (
 type clock struct {
 	ctx     context.Context
 	timer   *os.File // nil when there is none: then it is the runtime's
-	fd      int
+	raw     syscall.RawConn
 	release func() bool
 }
 
@@ -23,30 +24,47 @@ func newClock(ctx context.Context) *clock {
 	if err != nil {
 		return c
 	}
-	c.fd, c.timer = fd, os.NewFile(uintptr(fd), "timer")
-	c.release = context.AfterFunc(ctx, func() { _ = c.timer.SetReadDeadline(time.Unix(1, 0)) })
+	timer := os.NewFile(uintptr(fd), "timer")
+	if c.raw, err = timer.SyscallConn(); err != nil {
+		timer.Close()
+		return c
+	}
+	c.timer = timer
+	c.release = context.AfterFunc(ctx, func() { _ = timer.SetReadDeadline(time.Unix(1, 0)) })
 	return c
 }
 
 // sleepUntil waits for the given moment and says whether the context still goes on then. A moment that has passed costs nothing.
 func (c *clock) sleepUntil(at time.Time) bool {
-	if c.timer == nil {
-		return sleepUntil(c.ctx, at)
-	}
 	for {
 		wait := time.Until(at)
 		if wait <= 0 || c.ctx.Err() != nil {
 			return c.ctx.Err() == nil
 		}
-		once := unix.ItimerSpec{Value: unix.NsecToTimespec(int64(wait))}
-		var expirations [8]byte
-		if err := unix.TimerfdSettime(c.fd, 0, &once, nil); err != nil {
-			return sleepUntil(c.ctx, at)
-		}
-		if _, err := c.timer.Read(expirations[:]); err != nil && c.ctx.Err() == nil {
+		if c.timer == nil || c.sleep(wait) != nil && c.ctx.Err() == nil {
 			return sleepUntil(c.ctx, at)
 		}
 	}
+}
+
+// sleep sets the timer and waits until it can be read. To set it where the runtime is about to wait for it saves the attempt to read too early.
+func (c *clock) sleep(wait time.Duration) error {
+	set := false
+	var failed error
+	err := c.raw.Read(func(fd uintptr) bool {
+		if !set {
+			set = true
+			failed = unix.TimerfdSettime(int(fd), 0, &unix.ItimerSpec{Value: unix.NsecToTimespec(int64(wait))}, nil)
+			return failed != nil
+		}
+		var expirations [8]byte
+		_, failed = unix.Read(int(fd), expirations[:])
+		return failed != unix.EAGAIN
+	})
+	if err == nil {
+		err = failed
+	}
+	return err
 }
 
 func (c *clock) close() {
