@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -197,16 +198,16 @@ func TestTargetsGetTheirShareAndTheirHeaders(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		defer mu.Unlock()
-		got[r.Method+" "+r.Host+r.URL.Path+" "+r.Header.Get("X-A")]++
+		got[r.Method+" "+r.Host+r.URL.Path+" "+r.Header.Get("X-A")+" "+strings.Join(r.Header["User-Agent"], ",")]++
 	}))
 	defer server.Close()
 	s := load(server.URL, 40, 500*time.Millisecond)
 	s.Targets = []scenario.Target{
-		{URL: server.URL + "/a", Method: "GET", Weight: 3, Headers: []scenario.Header{{Name: "Host", Value: "shop.example"}, {Name: "X-A", Value: "b"}}},
+		{URL: server.URL + "/a", Method: "GET", Weight: 3, Headers: []scenario.Header{{Name: "Host", Value: "shop.example"}, {Name: "X-A", Value: "b"}, {Name: "user-agent", Value: "me"}}},
 		{URL: server.URL + "/b", Method: "PUT", Weight: 1, Headers: []scenario.Header{{Name: "host", Value: "other"}}},
 	}
 	attack(t, s)
-	if diff := cmp.Diff(map[string]int{"GET shop.example/a b": 15, "PUT other/b ": 5}, got); diff != "" {
+	if diff := cmp.Diff(map[string]int{"GET shop.example/a b me": 15, "PUT other/b  sluice-loadtest": 5}, got); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 }

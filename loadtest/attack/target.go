@@ -127,7 +127,7 @@ func newRequest(t scenario.Target, u *url.URL, keep bool) (request, error) {
 			req.Host = h.Value
 			continue
 		}
-		req.Header.Add(h.Name, h.Value)
+		req.Header.Set(h.Name, h.Value)
 	}
 	if t.Body != "" {
 		req.Body, req.ContentLength = io.NopCloser(strings.NewReader(t.Body)), int64(len(t.Body))

@@ -147,7 +147,7 @@ func (s *Stage) call(ctx context.Context, c scenario.Call) (string, error) {
 			req.Host = h.Value
 			continue
 		}
-		req.Header.Add(h.Name, h.Value)
+		req.Header.Set(h.Name, h.Value)
 	}
 	res, err := s.client.Do(req)
 	if err != nil {

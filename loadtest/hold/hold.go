@@ -64,7 +64,7 @@ func newGroup(h scenario.Hold, timeout time.Duration, start time.Time, record fu
 			options.Host = header.Value
 			continue
 		}
-		options.HTTPHeader.Add(header.Name, header.Value)
+		options.HTTPHeader.Set(header.Name, header.Value)
 	}
 	host := ""
 	if u, err := url.Parse(h.URL); err == nil {

@@ -203,9 +203,16 @@ func (d *decoder) pairs(n *yaml.Node, what string, read func(key, value string))
 		d.problem(n.Line, "%s must be a list of names and values", what)
 		return
 	}
+	seen := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		if value, ok := d.text(resolve(n.Content[i+1]), n.Content[i].Value); ok {
-			read(n.Content[i].Value, value)
+		key := n.Content[i]
+		if seen[key.Value] > 0 {
+			d.problem(key.Line, "%s: %s is already set in line %d", what, key.Value, seen[key.Value])
+			continue
+		}
+		seen[key.Value] = key.Line
+		if value, ok := d.text(resolve(n.Content[i+1]), key.Value); ok {
+			read(key.Value, value)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package scenario
 import (
 	"crypto/x509"
 	"net/http"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -43,8 +44,20 @@ func (d *decoder) target(n *yaml.Node) Target {
 
 func (d *decoder) headersTo(to *[]Header) func(*yaml.Node) {
 	return func(n *yaml.Node) {
-		d.pairs(n, "headers", func(name, value string) { *to = append(*to, Header{name, value}) })
+		d.pairs(n, "headers", func(name, value string) {
+			if name == "" || strings.ContainsFunc(name, notInToken) || strings.ContainsAny(value, "\r\n") {
+				d.problem(n.Line, "headers: %q cannot be sent as a header", name+": "+value)
+				return
+			}
+			*to = append(*to, Header{name, value})
+		})
 	}
+}
+
+// notInToken says which characters the name of a header has not (RFC 9110, section 5.6.2).
+func notInToken(c rune) bool {
+	letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+	return !letter && !strings.ContainsRune("!#$%&'*+-.^_`|~", c)
 }
 
 func (d *decoder) tlsField(t *TLS) field {
