@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -39,6 +40,9 @@ type stats struct {
 // Look gives every sample of the last seconds.
 func (p Proxy) Look(ctx context.Context) (Reading, error) {
 	query := fmt.Sprintf("/v1/stats?since=%d", time.Now().Add(-reach).UnixMilli())
+	if len(p.Services) == 1 {
+		query += "&service=" + url.QueryEscape(p.Services[0])
+	}
 	var answer stats
 	if err := get(ctx, p.Client, p.URL+query, &answer); err != nil {
 		return Reading{}, fmt.Errorf("read stats of %s: %w", list(p.Services), err)

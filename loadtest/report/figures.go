@@ -1,7 +1,9 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"sluice/loadtest/result"
@@ -72,16 +74,8 @@ func happenings(r result.Result) []happening {
 			out = append(out, happening{At: reload.At, Kind: "reload", Badge: "R", What: "reload of HAProxy at " + p.Instance, Outcome: reload.Reason})
 		}
 	}
-	sortByTime(out)
+	slices.SortStableFunc(out, func(a, b happening) int { return cmp.Compare(a.At, b.At) })
 	return out
-}
-
-func sortByTime(all []happening) {
-	for i := 1; i < len(all); i++ { // few, and stable
-		for j := i; j > 0 && all[j].At < all[j-1].At; j-- {
-			all[j], all[j-1] = all[j-1], all[j]
-		}
-	}
 }
 
 // letters are n badges: A to Z, then A1 to Z1 and so on.
@@ -181,11 +175,8 @@ func shape(p result.Phase) string {
 	for i, rate := range p.Rates {
 		words[i] = fmt.Sprintf("%g", rate)
 	}
-	sign := map[string]string{"sine": " ∿ ", "spike": " ↑ ", "sawtooth": " ⩘ ", "replay": " … "}[p.Kind]
-	if sign == "" {
-		sign = " → "
-	}
-	return strings.Join(words, sign) + "/s"
+	between := map[string]string{"sine": " to ", "spike": ", ", "sawtooth": " to ", "replay": " to "}[p.Kind]
+	return strings.Join(words, cmp.Or(between, " → ")) + "/s"
 }
 
 func targetName(t result.Target) string {

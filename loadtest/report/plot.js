@@ -8,7 +8,7 @@ const plot = (() => {
   const clock = s => Math.floor(s / 60) + ':' + String(Math.floor(s % 60)).padStart(2, '0');
   const short = v => v == null ? '–' : v >= 100 ? v.toFixed(0) : v >= 10 ? +v.toFixed(1) + '' : +v.toFixed(2) + '';
   const latency = v => v == null ? '–' : v >= 1000 ? short(v / 1000) + ' s' : short(v) + ' ms';
-  const margin = innerWidth < 640 ? 46 : 58; // of every y axis, so that all charts share one time axis
+  const margin = innerWidth < 640 ? 54 : 58; // of every y axis, so that all charts share one time axis
   let length = 1, phases = [], marks = [];
 
   // setup says how long the time axis is and what stands on it. A mark is {at, text, badge, tone, lane, chart}: its badge stands above the chart it names.
@@ -49,7 +49,7 @@ const plot = (() => {
       const x = Math.round(u.valToPos(m.at, 'x', true));
       if (x < bbox.left - 1 || x > bbox.left + bbox.width + 1) continue;
       ctx.strokeStyle = colour(m.tone);
-      ctx.globalAlpha = m.chart === id ? 1 : .6;
+      ctx.globalAlpha = (m.chart === id ? 1 : .6) * (marks.length > 16 ? .5 : 1);
       ctx.lineWidth = dpr();
       ctx.setLineDash(dashes[m.kind].map(v => v * dpr()));
       ctx.beginPath();
@@ -187,7 +187,7 @@ const plot = (() => {
     const lift = hooks.names ? 18 : 0, badges = 20 * rows(id);
     const timed = !hooks.x, width = () => figure.clientWidth - (innerWidth < 640 ? 12 : 24);
     const u = new uPlot({
-      width: width(), height: height + lift + badges, padding: [10 + lift + badges, timed ? 14 : 34, 0, 0],
+      width: width(), height: height + lift + badges, padding: [10 + lift + badges, timed ? 18 : 34, 0, 0],
       scales: {
         x: hooks.x?.scale ?? { time: false, range: (u, min, max) => min == null || min === u.data[0][0] && max === u.data[0].at(-1) ? [0, length] : [min, max] },
         y: y.scale ?? { range: (_, min, max) => [0, Math.max((max ?? 0) * 1.08, 1)] },
@@ -261,7 +261,7 @@ const plot = (() => {
       says: 'latency by share of requests.',
       x: {
         scale: { time: false, range: [0, Math.max(...ends)] },
-        axis: { splits: () => [0, 50, 90, 99, 99.9, 99.99, 99.999].map(nines).filter(v => v <= Math.max(...ends)), filter: (_, s) => s, values: (_, ticks) => ticks.map(label) },
+        axis: { splits: () => [0, ...(innerWidth < 640 ? [] : [50]), 90, 99, 99.9, 99.99, 99.999].map(nines).filter(v => v <= Math.max(...ends)), filter: (_, s) => s, values: (_, ticks) => ticks.map(label) },
         value: (_, v) => v == null ? '–' : label(v),
       },
     });

@@ -34,6 +34,9 @@
   const count = { value: (_, v) => v ?? '–' };
   const per = v => v >= 10000 ? v / 1000 + ' k' : String(v);
 
+  // What should not happen is drawn where it does: a line along zero would say nothing, and hide what is there.
+  const rare = (label, tone, dash) => line(label, tone, { width: 2, dash, points: { show: true, size: 6, fill: () => plot.colour(tone), stroke: () => plot.colour(tone) } });
+
   const rate = () => {
     const lines = [line('asked', 'grey', { width: 1.5, dash: [5, 4] }), line('answered', 'blue', { fill: () => plot.colour('blue-fill') })];
     const data = [middles, busy('asked'), busy('ok')];
@@ -41,8 +44,8 @@
     if (late) { lines.push(line('sent', 'teal', { width: 1.25 })); data.push(busy('sent')); }
     for (const [name, label, tone, dash] of [['status4xx', '4xx', 'amber', [7, 3]], ['status5xx', '5xx', 'bad'], ['noAnswer', 'no answer', 'violet', [2, 2]]]) {
       if (!seconds.some(s => s[name])) continue;
-      lines.push(line(label, tone, { width: 2, dash, points: { show: true, size: 6, fill: () => plot.colour(tone), stroke: () => plot.colour(tone) } }));
-      data.push(busy(name).map(n => n || null)); // a line along zero would say nothing
+      lines.push(rare(label, tone, dash));
+      data.push(busy(name).map(n => n || null));
     }
     const f = figure(into, 'Requests', 'per second: asked when due, answered when they ended');
     chart(f, 'rate', 170, data, lines, { text: per }, {
@@ -98,7 +101,7 @@
     const target = s.policy?.targets?.find(t => t.metric === 'requestRate')?.value;
     if (!known(s.rate) || !(several || target || some(s.errors))) return;
     const lines = [line('arrived', 'blue', { width: 1.75 })], data = [middles, pad(s.rate)];
-    if (some(s.errors)) { lines.push(line('failed', 'bad', { width: 2 })); data.push(pad(s.errors)); }
+    if (some(s.errors)) { lines.push(rare('failed', 'bad')); data.push(pad(s.errors).map(n => n || null)); }
     if (target && known(s.running)) {
       lines.push(line('target × replicas', 'grey', { width: 1.5, dash: [6, 4], paths: stepped }));
       data.push(pad(s.running).map(n => n == null ? null : n * target));
