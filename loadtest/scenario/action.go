@@ -1,8 +1,10 @@
 package scenario
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -10,10 +12,21 @@ import (
 // reloadPath is where the proxy's API is asked for a reload.
 const reloadPath = "/v1/docker-flow-proxy/reload"
 
-func (d *decoder) eventFields(e *Event) []field {
+// again says how often an event happens.
+type again struct {
+	times int
+	every time.Duration
+}
+
+// maxTimes bounds how often one event happens.
+const maxTimes = 1000
+
+func (d *decoder) eventFields(e *Event, a *again) []field {
 	at := field{"at", "time", "when, from the start of the load; needed", d.momentTo(&e.At, "at")}
 	return append([]field{at,
 		{"name", "text", "what the report calls it; unless given, what it does", d.textTo(&e.Name, "name")},
+		{"times", "1", "how often it happens", d.wholeTo(&a.times, "times", maxTimes)},
+		{"every", "time", "from one time to the next; needed when there are several", d.durationTo(&a.every, "every")},
 		{"optional", "false", "true: the run does not fail when it fails", d.boolTo(&e.Optional, "optional")},
 	}, d.actionFields(e)...)
 }
@@ -60,11 +73,12 @@ func (d *decoder) actionFields(e *Event) []field {
 	}
 }
 
-func (d *decoder) event(n *yaml.Node) Event {
-	e, before := Event{Line: n.Line}, len(d.problems)
-	given := d.object(n, "an event", d.eventFields(&e))
+// event gives one event for each time that it happens.
+func (d *decoder) event(n *yaml.Node) []Event {
+	e, a, before := Event{Line: n.Line}, again{times: 1}, len(d.problems)
+	given := d.object(n, "an event", d.eventFields(&e, &a))
 	if len(d.problems) > before {
-		return e
+		return nil
 	}
 	if given["at"] == 0 {
 		d.problem(n.Line, "an event needs a time, such as at: 20s")
@@ -74,7 +88,19 @@ func (d *decoder) event(n *yaml.Node) Event {
 	} else if e.Name == "" {
 		e.Name = e.describe()
 	}
-	return e
+	if (a.times > 1) != (a.every > 0) {
+		d.problem(n.Line, "an event that happens several times needs times, such as 20, and every, such as 1s")
+	}
+	var out []Event
+	for i := range a.times {
+		one := e
+		one.At += time.Duration(i) * a.every
+		if a.times > 1 {
+			one.Name = fmt.Sprintf("%s (%d of %d)", e.Name, i+1, a.times)
+		}
+		out = append(out, one)
+	}
+	return out
 }
 
 func (d *decoder) changeFields(c *Change, kind string) []field {

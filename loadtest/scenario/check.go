@@ -68,8 +68,8 @@ func (d *decoder) checkExpectation(s *Scenario, e Expectation) {
 	if _, _, ok := s.Window(e.Phase); e.Phase != "" && !ok {
 		wrong("no phase is called %q%s", e.Phase, label.DidYouMean(e.Phase, phaseNames(s)))
 	}
-	if strings.Contains(e.Subject, "replicas") && s.Observe.Scaler == "" && s.Observe.Swarm == "" {
-		wrong("observe needs the address of the scaler or of the swarm to see replicas")
+	if strings.Contains(e.Subject, "replicas") && s.Observe.Scaler == "" && s.Observe.Swarm == "" && s.Observe.Influx.URL == "" {
+		wrong("observe needs the address of the swarm, of the scaler or of InfluxDB to see replicas")
 	}
 	if e.Subject == "reloads" && s.Observe.Proxy == "" && s.Observe.Influx.URL == "" {
 		wrong("observe needs the address of the proxy to count its reloads")

@@ -84,7 +84,7 @@ func (d *decoder) fields(s *Scenario, at *places) []field {
 			})
 		}},
 		{"events", "list", "what is done to the service meanwhile, see Events", func(n *yaml.Node) {
-			d.list(n, "events", func(n *yaml.Node) { s.Events = append(s.Events, d.event(n)) })
+			d.list(n, "events", func(n *yaml.Node) { s.Events = append(s.Events, d.event(n)...) })
 		}},
 		{"observe", "object", "what is looked at once a second, see What is observed", func(n *yaml.Node) {
 			d.object(n, "observe", d.observeFields(&s.Observe))

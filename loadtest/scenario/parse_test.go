@@ -98,6 +98,31 @@ expect:
 	}
 }
 
+func TestAnEventMayHappenSeveralTimes(t *testing.T) {
+	s, err := Parse("s.yml", []byte(`
+name: reloads
+targets: [{url: "http://localhost/"}]
+phases: [{name: a, rate: 1, duration: 10s}]
+events:
+  - {at: 2s, times: 3, every: 500ms, reload: "http://127.0.0.1:8080/"}
+`), environment, files(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range s.Events {
+		got = append(got, fmt.Sprint(e.At, " ", e.Name, " ", e.Call.URL))
+	}
+	want := []string{
+		"2s reload the proxy (1 of 3) http://127.0.0.1:8080/v1/docker-flow-proxy/reload",
+		"2.5s reload the proxy (2 of 3) http://127.0.0.1:8080/v1/docker-flow-proxy/reload",
+		"3s reload the proxy (3 of 3) http://127.0.0.1:8080/v1/docker-flow-proxy/reload",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
+
 func TestExpandFollowsTheShell(t *testing.T) {
 	tests := []struct{ text, want, wantErr string }{
 		{"plain $5", "plain $5", ""},
