@@ -57,7 +57,7 @@ func (p *pool) close() {
 
 func (p *pool) send(q request, deadline time.Time) answer {
 	var a answer
-	c := p.take()
+	c := p.take(deadline)
 	kept := c != nil
 	for {
 		if c == nil {
@@ -67,7 +67,7 @@ func (p *pool) send(q request, deadline time.Time) answer {
 			a.dialed++
 		}
 		var begun, again bool
-		a.status, begun, again, a.err = c.exchange(q, deadline)
+		a.status, begun, again, a.err = c.exchange(q)
 		p.give(c, again && p.keep)
 		if a.err == nil || !kept || begun || !q.repeatable || !gone(a.err) {
 			return a
@@ -83,20 +83,27 @@ func gone(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
-// take gives a kept connection that is still open, or nil.
-func (p *pool) take() *conn {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for len(p.idle) > 0 {
-		c := p.idle[len(p.idle)-1]
-		p.idle = p.idle[:len(p.idle)-1]
-		if c.open(p.tls == nil) {
-			p.busy[c] = struct{}{}
+// take gives a kept connection that is still open, or nil. The deadline of the request before may have passed since.
+func (p *pool) take(deadline time.Time) *conn {
+	for {
+		c := p.pop()
+		if c == nil || c.SetDeadline(deadline) == nil && c.open(p.tls == nil) {
 			return c
 		}
-		c.Close()
+		p.give(c, false)
 	}
-	return nil
+}
+
+func (p *pool) pop() *conn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.idle) == 0 {
+		return nil
+	}
+	c := p.idle[len(p.idle)-1]
+	p.idle = p.idle[:len(p.idle)-1]
+	p.busy[c] = struct{}{}
+	return c
 }
 
 func (p *pool) give(c *conn, again bool) {
@@ -129,6 +136,10 @@ func (p *pool) dial(deadline time.Time) (*conn, error) {
 		}
 		c.Conn = secure
 	}
+	if err := c.SetDeadline(deadline); err != nil {
+		plain.Close()
+		return nil, err
+	}
 	c.in = bufio.NewReader(c.Conn)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -143,10 +154,7 @@ func (p *pool) dial(deadline time.Time) (*conn, error) {
 const long = 64 << 10
 
 // exchange sends a request and reads its answer. begun says whether anything of the answer came, again whether the connection can be used again.
-func (c *conn) exchange(q request, deadline time.Time) (status int, begun, again bool, err error) {
-	if err := c.SetDeadline(deadline); err != nil {
-		return 0, false, false, err
-	}
+func (c *conn) exchange(q request) (status int, begun, again bool, err error) {
 	wait, failed := c.write(q.bytes)
 	if _, err := c.in.Peek(1); err != nil {
 		return 0, false, false, errors.Join(failed, err) // failed says why nothing came

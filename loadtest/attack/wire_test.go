@@ -87,6 +87,24 @@ func TestAConnectionThatWasClosedMeanwhileIsNotUsed(t *testing.T) {
 	}
 }
 
+// A connection outlives the deadline of the request before.
+func TestAConnectionThatIsSeldomUsedIsKept(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	s := load(server.URL, 2, 2*time.Second)
+	s.Timeout, s.Connections = 300*time.Millisecond, 1
+	dialed, late := 0, 0
+	for _, o := range attack(t, s) {
+		dialed += o.Dialed
+		if o.Kind != "" { // a machine that stands still costs a connection
+			late++
+		}
+	}
+	if dialed > 1+late {
+		t.Errorf("%d connections, want one", dialed)
+	}
+}
+
 func TestLongBodies(t *testing.T) {
 	body := strings.Repeat("a", 4<<20)
 	for name, handler := range map[string]http.HandlerFunc{
