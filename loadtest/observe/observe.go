@@ -30,7 +30,7 @@ type Reading struct {
 type Replicas struct {
 	Desired int
 	Running int
-	Waiting int // tasks that are to run and do not yet; 0 also where only the swarm would know
+	Waiting *int // tasks that are to run and do not yet; nil where only the swarm knows
 }
 
 // Policy is what is known of a service's rules for scaling.

@@ -48,17 +48,29 @@ type status struct {
 	} `json:"decisions"`
 }
 
-// Look gives replicas, policies and decisions. What it can read it gives, beside the error for what it cannot.
+// notFound is the answer 404.
+type notFound struct{ error }
+
+// Look gives replicas, policies and decisions. What it can read it gives, beside the error for what it cannot. The scaler does not know a service
+// without scaling labels: that is an error only when it knows none of them.
 func (s Scaler) Look(ctx context.Context) (Reading, error) {
 	r := Reading{Replicas: map[string]Replicas{}, Policies: map[string]Policy{}}
-	var problems []error
+	var problems, unknown []error
 	for _, name := range s.Services {
 		var answer status
 		if err := get(ctx, s.Client, s.URL+"/v1/services/"+url.PathEscape(name), &answer); err != nil {
-			problems = append(problems, fmt.Errorf("read status of %s: %w", name, err))
+			err = fmt.Errorf("read status of %s: %w", name, err)
+			if missing := (notFound{}); errors.As(err, &missing) {
+				unknown = append(unknown, err)
+			} else {
+				problems = append(problems, err)
+			}
 			continue
 		}
 		s.add(&r, name, answer)
+	}
+	if len(unknown) == len(s.Services) {
+		problems = append(problems, unknown...)
 	}
 	return r, errors.Join(problems...)
 }
@@ -100,7 +112,11 @@ func get(ctx context.Context, client *http.Client, address string, into any) err
 	body := io.LimitReader(res.Body, answerLimit)
 	if res.StatusCode != http.StatusOK {
 		text, _ := io.ReadAll(io.LimitReader(body, 200))
-		return fmt.Errorf("answer %s: %q", res.Status, text)
+		err := fmt.Errorf("answer %s: %q", res.Status, text)
+		if res.StatusCode == http.StatusNotFound {
+			err = notFound{err}
+		}
+		return err
 	}
 	if err := json.NewDecoder(body).Decode(into); err != nil {
 		return fmt.Errorf("read answer: %w", err)

@@ -35,7 +35,7 @@ func (s Swarm) Look(ctx context.Context) (Reading, error) {
 	for _, service := range services {
 		if slices.Contains(s.Services, service.Name) {
 			ids, names[service.ID] = append(ids, service.ID), service.Name
-			found[service.Name] = Replicas{Desired: service.Replicas}
+			found[service.Name] = Replicas{Desired: service.Replicas, Waiting: new(int)}
 		}
 	}
 	if len(ids) == 0 {
@@ -54,7 +54,7 @@ func (s Swarm) Look(ctx context.Context) (Reading, error) {
 		if task.State == "running" {
 			r.Running++
 		} else {
-			r.Waiting++
+			*r.Waiting++
 		}
 		found[name] = r
 	}

@@ -82,7 +82,12 @@ func (w *Watcher) Add(at time.Time, rank int, r Reading, err error) {
 		if s.backends[load.Backend] == nil {
 			s.backends[load.Backend] = series[Load]{}
 		}
-		s.backends[load.Backend].put(w.second(load.At), rank, load)
+		second := w.second(load.At)
+		// The oldest sample of a look has none before it from which failures could be counted: a look before knew more.
+		if before, ok := s.backends[load.Backend][second]; ok && before.rank == rank && load.Errors == nil {
+			load.Errors = before.value.Errors
+		}
+		s.backends[load.Backend].put(second, rank, load)
 	}
 	for _, workers := range r.Workers {
 		if w.proxies[workers.Instance] == nil {

@@ -98,6 +98,18 @@ func TestWhatTwoSourcesTellOfOneEventIsOneEvent(t *testing.T) {
 	}
 }
 
+func TestALaterLookDoesNotForgetFailures(t *testing.T) {
+	start := time.Unix(1000, 0)
+	w := NewWatcher(start, fakeSource{name: "proxy"})
+	at := func(second int) time.Time { return start.Add(time.Duration(second) * time.Second) }
+	w.Add(at(2), 0, Reading{Loads: []Load{{Backend: "a", At: at(0), Rate: new(1.0)}, {Backend: "a", At: at(1), Rate: new(2.0), Errors: new(5.0)}}}, nil)
+	w.Add(at(3), 0, Reading{Loads: []Load{{Backend: "a", At: at(1), Rate: new(2.0)}, {Backend: "a", At: at(2), Rate: new(3.0), Errors: new(6.0)}}}, nil)
+	loads := w.Timeline(3).Services[""].Backends[0].Loads
+	if loads[0].Errors != nil || loads[1].Errors == nil || *loads[1].Errors != 5 || *loads[2].Errors != 6 {
+		t.Errorf("failures of three seconds: %v %v %v, want none known, 5 and 6", loads[0].Errors, loads[1].Errors, loads[2].Errors)
+	}
+}
+
 func TestASourceThatComesBackGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := NewWatcher(time.Now(), fakeSource{"swarm", []*Reading{running(1), nil, nil, nil, running(4)}, new(int)})

@@ -91,6 +91,9 @@ func judgeReloads(e scenario.Expectation, r Result) (bool, string) {
 	if r.Reloads == nil {
 		return false, "the reloads of the proxy could not be read"
 	}
+	if *r.Reloads == 1 {
+		return e.Holds(1), "1 reload"
+	}
 	return e.Holds(float64(*r.Reloads)), fmt.Sprintf("%d reloads", *r.Reloads)
 }
 

@@ -61,7 +61,7 @@ func (r *Recorder) Assemble(run Run) Result {
 	out.Pace.ClientLimited = out.Pace.LatenessP99Ms > latenessLimit
 	out.Pace.ConnectionLimited = out.Pace.Waited > 0
 	out.Pace.CPU, out.Pace.Cores = run.CPU, runtime.GOMAXPROCS(0)
-	out.Notes = append(out.Notes, notes(out)...)
+	out.Notes = append(append(out.Notes, notes(out)...), unseen(s.Observe.Services(), out.Services)...)
 	out.Verdicts = append(append(out.Verdicts, Judge(s.Expect, out)...), failedMarks(out.Marks)...)
 	out.Passed = !out.Interrupted
 	for _, v := range out.Verdicts {

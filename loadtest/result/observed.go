@@ -61,7 +61,7 @@ func watched(names []string, t observe.Timeline, started time.Time) (services []
 				s.Desired, s.Running, s.Waiting = append(s.Desired, nil), append(s.Running, nil), append(s.Waiting, nil)
 				continue
 			}
-			s.Desired, s.Running, s.Waiting = append(s.Desired, &r.Desired), append(s.Running, &r.Running), append(s.Waiting, &r.Waiting)
+			s.Desired, s.Running, s.Waiting = append(s.Desired, &r.Desired), append(s.Running, &r.Running), append(s.Waiting, r.Waiting)
 		}
 		for _, b := range seen.Backends {
 			if b.Name != "" {
@@ -87,6 +87,17 @@ func watched(names []string, t observe.Timeline, started time.Time) (services []
 		proxies = append(proxies, p)
 	}
 	return services, proxies
+}
+
+// unseen says which of several services no source told anything of. Of a single one the gaps say why.
+func unseen(names []string, services []Service) []string {
+	var out []string
+	for _, name := range names {
+		if len(names) > 1 && !slices.ContainsFunc(services, func(s Service) bool { return s.Name == name }) {
+			out = append(out, "Nothing was seen of the service "+name+".")
+		}
+	}
+	return out
 }
 
 func loadOf(loads []*observe.Load) Load {

@@ -264,7 +264,7 @@ func TestWhatWasSeenStandsInTheScenariosOrderAtItsSecond(t *testing.T) {
 		Seconds: 3,
 		Services: map[string]observe.Series{"app": {
 			Policy:   &observe.Policy{Min: 1, Max: 4},
-			Replicas: []*observe.Replicas{{Desired: 2, Running: 1, Waiting: 1}, nil, {Desired: 2, Running: 2}},
+			Replicas: []*observe.Replicas{{Desired: 2, Running: 1, Waiting: new(1)}, nil, {Desired: 2, Running: 2}},
 			Backends: []observe.Backend{
 				{Name: "a", Loads: []*observe.Load{{Connections: new(3.0)}, {Connections: new(4.0), Queue: new(1.0)}}},
 				{Name: "b", Loads: []*observe.Load{{Connections: new(1.0)}, nil, nil}},
@@ -279,6 +279,10 @@ func TestWhatWasSeenStandsInTheScenariosOrderAtItsSecond(t *testing.T) {
 	}
 	if *r.Seconds[0].Running != 1 || *r.Seconds[0].Connections != 4 || r.Seconds[1].Running != nil {
 		t.Errorf("seconds 0 and 1: %+v, %+v", r.Seconds[0], r.Seconds[1])
+	}
+	s.Observe.Others = []string{"gone"}
+	if r := play(s, observe.Timeline{Seconds: 1, Services: map[string]observe.Series{"app": {}}}, nil); len(r.Notes) != 1 || r.Notes[0] != "Nothing was seen of the service gone." {
+		t.Errorf("notes %q, want one of the service that is not there", r.Notes)
 	}
 	if diff := cmp.Diff([]Reload{{1.5, "new backend b"}}, r.Proxies[0].Reloads); diff != "" || *r.Proxies[0].Draining[1] != 1 {
 		t.Errorf("proxy %+v (-want +got):\n%s", r.Proxies[0], diff)
