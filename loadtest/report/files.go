@@ -48,14 +48,19 @@ func WriteFile(path string, fill func(io.Writer) error) error {
 
 // Read gives the result of an earlier run: from its result.json, or from the directory where that is.
 func Read(path string) (result.Result, error) {
-	var r result.Result
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		path = filepath.Join(path, Data)
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return r, fmt.Errorf("read result: %w", err)
+		return result.Result{}, fmt.Errorf("read result: %w", err)
 	}
+	return parse(path, data)
+}
+
+// parse reads a result; the path is for messages.
+func parse(path string, data []byte) (result.Result, error) {
+	var r result.Result
 	if err := json.Unmarshal(data, &r); err != nil {
 		return r, fmt.Errorf("read %s: %w", path, err)
 	}

@@ -53,6 +53,10 @@ func WritePage(to io.Writer, r result.Result) error {
 	if err != nil {
 		return err
 	}
+	return execute(to, "page.html.tmpl", newPage(around, r))
+}
+
+func newPage(around shell, r result.Result) page {
 	p := page{
 		shell: around, Result: r, Outcome: outcome(r), Tone: tone(r), Where: where(r), Tiles: tiles(r), Several: len(r.Services) > 1,
 		Letters: letters(len(r.Marks)), Happened: happenings(r), Facts: facts(r),
@@ -64,7 +68,7 @@ func WritePage(to io.Writer, r result.Result) error {
 		}
 		p.Scaled = append(p.Scaled, numbered{len(p.Scaled) + 1, d})
 	}
-	return execute(to, "page.html.tmpl", p)
+	return p
 }
 
 // newShell reads the parts of a page whose charts are drawn by the named script.

@@ -117,7 +117,7 @@
       line('wanted', 'amber', { ...count, paths: stepped, width: 1.5, dash: [4, 3] }),
     ], data = [starts, pad(s.running), pad(s.desired)];
     if (some(s.waiting)) { lines.push(line('starting', 'violet', { ...count, paths: stepped, width: 1.25 })); data.push(pad(s.waiting)); }
-    let about = some(s.desired) && marks.some(m => m.kind === 'decision') ? 'and the scaler’s decisions' : '';
+    let about = marks.some(m => m.chart === 'replicas ' + s.name) ? 'and the scaler’s decisions' : '';
     let top = 0;
     if (s.policy) {
       about += `; bounds ${s.policy.min} to ${s.policy.max}`;
