@@ -2,7 +2,7 @@
 SHELL := bash
 export CGO_ENABLED := 0
 .NOTPARALLEL:
-.PHONY: help build check test ready demo down bench docs images tools clean
+.PHONY: help build check test ready demo down bench docs picture images tools clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -38,6 +38,9 @@ bench: ## Go benchmarks
 
 docs: ## write the generated documentation
 	go run ./docs/gen
+
+picture: ## docs/demo.png, from the demo's last run; needs a Chromium
+	go run ./loadtest report .build/demo-report --png docs/demo.png --height 1560
 
 images: ## build the images
 	scripts/images

@@ -1,9 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -11,6 +11,8 @@ import (
 
 	"sluice/internal/swarm"
 	"sluice/loadtest/attack"
+	"sluice/loadtest/events"
+	"sluice/loadtest/hold"
 	"sluice/loadtest/live"
 	"sluice/loadtest/observe"
 	"sluice/loadtest/report"
@@ -19,15 +21,19 @@ import (
 )
 
 type runCommand struct {
-	File  string `arg:"" help:"Scenario (YAML)."`
-	Out   string `help:"Directory for report.html, result.json and timeline.csv (default: loadtest-TIME)." placeholder:"DIR"`
-	Plain bool   `help:"Write a plain line a second, on a terminal too."`
+	File          string `arg:"" help:"Scenario (YAML)."`
+	Out           string `help:"Directory for report.html, result.json and timeline.csv (default: loadtest-TIME)." placeholder:"DIR"`
+	Plain         bool   `help:"Write a plain line a second, on a terminal too."`
+	AllowCommands bool   `help:"Let events of the scenario run programs on this machine."`
 }
 
 func (c runCommand) Run(w *world) error {
 	s, err := load(c.File, w.lookup)
 	if err != nil {
 		return err
+	}
+	if s.Commands() && !c.AllowCommands {
+		return fmt.Errorf("run %s: its events run programs on this machine: allow that with --allow-commands", c.File)
 	}
 	dir := c.Out
 	if dir == "" {
@@ -36,13 +42,21 @@ func (c runCommand) Run(w *world) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil { // before the load, not after it
 		return fmt.Errorf("make report directory: %w", err)
 	}
-	sources, closeAll, err := sources(s.Observe)
+	sources, closeSources, err := sources(s.Observe)
 	if err != nil {
 		return err
 	}
-	defer closeAll()
+	defer closeSources()
+	stage, closeStage, err := stage(s)
+	if err != nil {
+		return err
+	}
+	defer closeStage()
 	fmt.Fprint(w.out, plan(s))
-	r, err := trial(w, s, sources, !w.live || c.Plain)
+	if c.Plain {
+		w.width = nil
+	}
+	r, err := trial(w, s, sources, stage)
 	if err != nil {
 		return err
 	}
@@ -51,51 +65,44 @@ func (c runCommand) Run(w *world) error {
 	}
 	fmt.Fprint(w.out, "\n", report.Summary(r))
 	fmt.Fprintf(w.out, "  report  %s\n", filepath.Join(dir, report.Page))
-	if !r.Passed {
+	switch {
+	case r.Interrupted:
+		return errInterrupted
+	case !r.Passed:
 		return errFailed
+	default:
+		return nil
 	}
-	return nil
 }
 
-// sources are the places to look at, the most trusted first.
-func sources(o scenario.Observe) ([]observe.Source, func(), error) {
-	var out []observe.Source
-	closeAll := func() {}
-	client := &http.Client{Transport: &http.Transport{}}
-	if o.Swarm != "" {
-		cluster, err := swarm.Open(o.Swarm)
-		if err != nil {
-			return nil, nil, err
-		}
-		closeAll = func() { _ = cluster.Close() }
-		out = append(out, observe.Swarm{Cluster: cluster, Service: o.Service})
+// stage is where the events of s take place.
+func stage(s *scenario.Scenario) (*events.Stage, func(), error) {
+	if !s.Docker() {
+		return events.NewStage(nil), func() {}, nil
 	}
-	if o.Proxy != "" {
-		out = append(out, observe.Proxy{URL: o.Proxy, Service: o.Service, Client: client})
+	engine, err := swarm.Open(cmp.Or(s.Engine, s.Observe.Swarm))
+	if err != nil {
+		return nil, nil, err
 	}
-	if o.Scaler != "" {
-		out = append(out, observe.Scaler{URL: o.Scaler, Service: o.Service, Client: client})
-	}
-	return out, closeAll, nil
+	return events.NewStage(engine), func() { _ = engine.Close() }, nil
 }
 
-// trial carries out a scenario: the load, the watching, the live view, and what is watched after the load.
-func trial(w *world, s *scenario.Scenario, sources []observe.Source, plain bool) (result.Result, error) {
+// trial carries out a scenario: the load with all that goes on beside it, the watching, the live view, and what is looked at after the load.
+// When the world's context ends it stops sending, waits briefly for what is under way, and gives a result of what was until then.
+func trial(w *world, s *scenario.Scenario, sources []observe.Source, stage *events.Stage) (result.Result, error) {
 	schedule := scenario.NewSchedule(s.Phases)
+	asked := newQuestions(s.Expect)
+	asked.before(w.ctx)
 	t := &test{
-		scenario: s, schedule: schedule, recorder: result.NewRecorder(s), start: time.Now(),
-		view: live.NewView(w.out, s.Name, perSecond(schedule), plain),
+		scenario: s, schedule: schedule, recorder: result.NewRecorder(s), start: time.Now(), cpu: cpuTime(), questions: asked,
+		view: live.NewView(w.out, s.Name, perSecond(schedule), w.width), said: map[live.Word]bool{},
 	}
 	t.watcher = observe.NewWatcher(t.start, sources...)
 	ctx, stop := context.WithCancel(w.ctx)
 	var aside sync.WaitGroup
 	aside.Go(func() { t.watcher.Run(ctx) })
 	sent := make(chan error, 1)
-	go func() {
-		var err error
-		t.load, err = attack.Run(ctx, s, schedule, t.start, t.recorder.Record)
-		sent <- err
-	}()
+	go func() { sent <- t.send(ctx, stage) }()
 	err := t.follow(ctx, sent)
 	stop()
 	aside.Wait()
@@ -103,6 +110,22 @@ func trial(w *world, s *scenario.Scenario, sources []observe.Source, plain bool)
 		return result.Result{}, err
 	}
 	return t.assemble(w.ctx.Err() != nil), nil
+}
+
+// send carries out the load, and the held connections and events that end with it.
+func (t *test) send(ctx context.Context, stage *events.Stage) error {
+	beside, end := context.WithCancel(ctx)
+	defer end()
+	var held, done sync.WaitGroup
+	held.Go(func() { hold.Run(beside, t.scenario, t.start, t.recorder.RecordHeld) })
+	done.Go(func() { stage.Run(ctx, t.scenario.Events, t.start, t.recorder.AddMark) })
+	load, err := attack.Run(ctx, t.scenario, t.schedule, t.start, t.recorder.Record)
+	used := cpuTime() - t.cpu
+	end()
+	held.Wait()
+	done.Wait() // an event that has begun late in the load may still go on
+	t.load, t.used = load, used.Seconds()/max(load.Seconds(), 1e-9)
+	return err
 }
 
 // test is a run in progress.
@@ -113,8 +136,12 @@ type test struct {
 	watcher  *observe.Watcher
 	view     *live.View
 	start    time.Time
+	cpu      time.Duration // processor time that was used before the start
 	load     time.Duration // known once the attack has ended
-	said     int           // decisions that were shown
+	used     float64       // processors, mean over the load; known with it
+	said     map[live.Word]bool
+
+	questions *questions
 }
 
 // follow shows a frame a second until the load has ended and nothing more is to be waited for.
@@ -137,40 +164,20 @@ func (t *test) follow(ctx context.Context, sent <-chan error) error {
 		case <-tick.C:
 			t.show()
 		}
-		if ended && result.Settled(t.scenario.Expect, t.assemble(false)) {
-			return nil
+		if ended {
+			t.questions.after(ctx)
+			if result.Settled(t.scenario.Expect, t.assemble(false)) {
+				return nil
+			}
 		}
 	}
-}
-
-// show writes what is new. A screen that cannot be written to is no reason to end the run.
-func (t *test) show() {
-	elapsed := time.Since(t.start)
-	timeline := t.watcher.Timeline(int(elapsed/time.Second) + 1)
-	for ; t.said < len(timeline.Decisions); t.said++ {
-		d := timeline.Decisions[t.said]
-		_ = t.view.Say(d.At.Sub(t.start), d)
-	}
-	f := live.Frame{
-		Elapsed: elapsed, Load: t.schedule.Duration(), Left: t.schedule.Duration() - elapsed,
-		Asked: t.schedule.Rate(elapsed), Latest: t.recorder.Latest(elapsed),
-	}
-	if i := t.schedule.Phase(elapsed); i >= 0 {
-		f.Phase = t.scenario.Phases[i].Name
-	} else {
-		f.Left = max(0, f.Left+t.scenario.Watch())
-	}
-	f.Replicas, f.Connections = timeline.Latest()
-	if n := len(timeline.Decisions); n > 0 {
-		f.Word = timeline.Decisions[n-1].Reason
-	}
-	_ = t.view.Show(f)
 }
 
 func (t *test) assemble(interrupted bool) result.Result {
 	return t.recorder.Assemble(result.Run{
 		Version: version(), Scenario: t.scenario, Schedule: t.schedule, Started: t.start, Load: t.load, Interrupted: interrupted,
 		Timeline: t.watcher.Timeline(int(time.Since(t.start)/time.Second) + 1),
+		Answers:  t.questions.answers(), CPU: t.used,
 	})
 }
 
@@ -181,20 +188,4 @@ func perSecond(s scenario.Schedule) []float64 {
 		out = append(out, s.Rate(at))
 	}
 	return out
-}
-
-type reportCommand struct {
-	Dir string `arg:"" help:"Directory of an earlier run."`
-}
-
-func (c reportCommand) Run(w *world) error {
-	r, err := report.Read(c.Dir)
-	if err != nil {
-		return err
-	}
-	if err := report.Write(c.Dir, r); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(w.out, "%s  report  %s\n", report.Summary(r), filepath.Join(c.Dir, report.Page))
-	return err
 }

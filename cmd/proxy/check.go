@@ -43,8 +43,7 @@ func check(w io.Writer, file string, content []byte, stack string, options routi
 		problems = append(problems, scaling...)
 	}
 	for _, n := range stackfile.Locate(withoutSecrets(routing.Notes(services, options)), list, stack) {
-		if _, err := fmt.Fprintf(w, "%s:%d: note: %s
-", file, n.Line, n.Problem); err != nil {
+		if _, err := fmt.Fprintf(w, "%s:%d: note: %s\n", file, n.Line, n.Problem); err != nil {
 			return err
 		}
 	}

@@ -14,7 +14,7 @@ import (
 
 const (
 	recentWindow = 15 * time.Minute
-	recentBudget = 1 << 20 // points of all backends together, about 25 MB
+	recentBudget = 1 << 20 // points of all backends together, about 32 MB
 )
 
 // recent keeps the last minutes of every backend in memory and serves them, so that a scaler can do without InfluxDB.
@@ -25,6 +25,7 @@ type recent struct {
 
 	mu       sync.RWMutex
 	backends map[string]*track
+	workers  recentWorkers
 }
 
 // track is what is kept of one backend.
@@ -35,11 +36,12 @@ type track struct {
 	last    time.Time
 }
 
-// recentPoint has the fields that scaling needs. They are small: a million points fit in 25 MB.
+// recentPoint has the fields that scaling needs. They are small: a million points fit in 32 MB.
 type recentPoint struct {
 	at                int64 // Unix milliseconds
 	scurMean, scurMax float32
 	reqRateMean, qcur float32 // reqRateMean is NaN when it is unknown
+	errors            uint32  // answers 5xx since the proxy started; over TCP failed connections and broken answers
 }
 
 func newRecent(instance string, interval time.Duration) *recent {
@@ -65,13 +67,23 @@ func (r *recent) add(at time.Time, samples []haproxystats.Sample, owner func(str
 		}
 		qcur, _ := s.Int("qcur")
 		t.last = at
-		t.add(recentPoint{at.UnixMilli(), float32(s.ScurMean), float32(s.ScurMax), float32(s.ReqRateMean), float32(qcur)}, limit)
+		t.add(recentPoint{at.UnixMilli(), float32(s.ScurMean), float32(s.ScurMax), float32(s.ReqRateMean), float32(qcur), errorsOf(s)}, limit)
 	}
 	for name, t := range r.backends {
 		if at.Sub(t.last) > recentWindow {
 			delete(r.backends, name)
 		}
 	}
+}
+
+// errorsOf counts what went wrong at a backend. Over HTTP HAProxy answers for a server that fails, so that each is one 5xx.
+func errorsOf(s haproxystats.Sample) uint32 {
+	if answers, ok := s.Int("hrsp_5xx"); ok {
+		return uint32(answers)
+	}
+	connect, _ := s.Int("econ")
+	answer, _ := s.Int("eresp")
+	return uint32(connect + answer)
 }
 
 // limit is how many points one backend may have.
@@ -108,10 +120,14 @@ func (t *track) since(millis int64) []recentPoint {
 
 // ServeHTTP answers GET /v1/stats?since=UNIXMILLIS&service=NAME, both optional, with
 //
-//	{"instance":"proxy-1","interval":1,"backends":{"demo_app-8080":{"service":"demo_app","points":[
-//	  [1767225600000, scur_mean, scur_max, req_rate_mean, qcur], …]}}}
+//	{"instance":"proxy-1","interval":1,
+//	 "workers":[[1767225600000, workers, draining, reloads], …],
+//	 "reloads":[{"at":1767225600000,"total":3,"reason":"new backend shop"}, …],
+//	 "backends":{"demo_app-8080":{"service":"demo_app","points":[
+//	  [1767225600000, scur_mean, scur_max, req_rate_mean, qcur, errors], …]}}}
 //
-// Points are after since, oldest first; interval is in seconds; req_rate_mean is null when it is not known.
+// All is after since, oldest first; interval is in seconds; req_rate_mean is null when it is not known; reloads and errors
+// count since the proxy started, errors being answers 5xx, over TCP failed connections and broken answers.
 func (r *recent) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	since := time.Now().Add(-recentWindow).UnixMilli()
 	if text := req.URL.Query().Get("since"); text != "" {
@@ -127,6 +143,7 @@ func (r *recent) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	out = appendJSON(out, r.instance)
 	out = append(out, `,"interval":`...)
 	out = strconv.AppendFloat(out, r.interval.Seconds(), 'f', -1, 64)
+	out = r.appendWorkers(out, since)
 	out = append(out, `,"backends":{`...)
 	for i, name := range r.names(req.URL.Query().Get("service")) {
 		if i > 0 {
@@ -181,7 +198,7 @@ func (r *recent) appendTrack(out []byte, name string, since int64) []byte {
 			}
 			out = strconv.AppendFloat(out, float64(v), 'f', -1, 32)
 		}
-		out = append(out, ']')
+		out = append(strconv.AppendUint(append(out, ','), uint64(p.errors), 10), ']')
 	}
 	return append(out, "]}"...)
 }

@@ -137,3 +137,44 @@ func TestTrackKeepsTheNewestWhenItsLimitChanges(t *testing.T) {
 	}
 	check(12, 7, 8, 9, 10, 11)
 }
+
+func TestRecentServesWorkersReloadsAndErrors(t *testing.T) {
+	r, s := newRecent("proxy-1", time.Second), haproxystats.NewSampler()
+	now := time.Now()
+	at := func(second int) time.Time { return now.Add(time.Duration(second-9) * time.Second) }
+	answers := func(second, failed int) {
+		rows, err := haproxystats.Parse(strings.NewReader(fmt.Sprintf("# pxname,svname,scur,stot,hrsp_5xx,type,\napp,BACKEND,0,10,%d,1,\n", failed)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.add(at(second), s.Next(at(second), []haproxystats.Worker{{PID: 1, Rows: rows}}), serviceOf)
+	}
+	answers(0, 2)
+	r.addWorkers(at(0), 1, 0, figures{reloads: 1, reloadReason: "start"})
+	answers(1, 5)
+	r.addWorkers(at(1), 2, 1, figures{reloads: 2, reloadReason: `new backend "shop"`})
+	r.addWorkers(at(2), 1, 0, figures{reloads: 2, reloadReason: `new backend "shop"`})
+	w := httptest.NewRecorder()
+	r.ServeHTTP(w, httptest.NewRequest("GET", fmt.Sprintf("/v1/stats?since=%d", at(0).UnixMilli()), nil))
+	var got struct {
+		Workers [][]int64
+		Reloads []struct {
+			At, Total int64
+			Reason    string
+		}
+		Backends map[string]struct{ Points [][]*float64 }
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+		t.Fatalf("%v in %s", err, w.Body)
+	}
+	want := [][]int64{{at(1).UnixMilli(), 2, 1, 2}, {at(2).UnixMilli(), 1, 0, 2}}
+	if fmt.Sprint(got.Workers) != fmt.Sprint(want) {
+		t.Errorf("workers %v, want %v", got.Workers, want)
+	}
+	if len(got.Reloads) != 1 || got.Reloads[0].At != at(1).UnixMilli() || got.Reloads[0].Total != 2 || got.Reloads[0].Reason != `new backend "shop"` {
+		t.Errorf("reloads %+v, want the second with its reason", got.Reloads)
+	}
+	if p := got.Backends["app"].Points; len(p) != 1 || *p[0][5] != 5 {
+		t.Errorf("points %v, want one with 5 errors", w.Body)
+	}
+}

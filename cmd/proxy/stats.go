@@ -140,6 +140,11 @@ func (e *exporter) point(ctx context.Context, at time.Time) {
 		e.readings++
 		samples = e.shown.next(at, workers, command == askAll)
 		e.recent.add(at, samples, e.origin.Owner)
+		var own figures
+		if e.figures != nil {
+			own = e.figures()
+		}
+		e.recent.addWorkers(at, e.workers, e.draining, own)
 		if command == askAll && e.effort.servers(samples, took) {
 			e.log.Info().Int("servers", e.effort.count).Stringer("took", took).Int("points", e.effort.every).
 				Msg("servers are read once in this many points")

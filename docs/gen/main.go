@@ -15,6 +15,7 @@ import (
 
 	"sluice/haproxystats"
 	"sluice/internal/label"
+	"sluice/loadtest/scenario"
 	"sluice/policy"
 	"sluice/routing"
 )
@@ -67,7 +68,14 @@ func pages() (map[string]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ask scaler to simulate: %w", err)
 	}
+	example, err := os.ReadFile(filepath.Join("loadtest", "examples", "hitless.yml"))
+	if err != nil {
+		return nil, fmt.Errorf("read example: %w", err)
+	}
 	return map[string]string{
+		"loadtest.md": "# Load-test scenarios\n\n`loadtest run FILE` sends the load of a scenario, watches what it does, and writes a report; `loadtest check FILE` says what a file will do, or what is wrong with it, line by line. " +
+			"The exit code is 0 when all expectations hold, 1 when one does not, 2 when the file is wrong, 130 when the run was interrupted (Ctrl-C): it has a report all the same. More examples: [loadtest/examples](../loadtest/examples).\n\n```yaml\n" +
+			string(example) + "```\n" + scenario.Reference(),
 		"labels.md": "# Routing labels\n\nA service is routed when it carries `com.df.notify=true`, a port, and a path or a domain. Labels belong to the service (`deploy.labels` in a stack file), not to its containers.\n\n" +
 			"    deploy:\n      labels:\n        com.df.notify: \"true\"\n        com.df.port: 8080\n        com.df.servicePath: /demo\n\n" +
 			"`.n` marks labels that may carry an index (`com.df.port.1`): each index is a destination of its own. A label without index is the default of every index, and a destination itself only where no index exists. A label that cannot be used leaves out its destination and is reported on `/v1/routes`, by `proxy explain` and in the log; everything else is routed. Items of lists are separated by commas, or by the proxy's SEPARATOR. Labels of the scaler: [scaling.md](scaling.md).\n\n" +

@@ -38,6 +38,29 @@ func (c *Client) Scale(ctx context.Context, id string, from, to int) error {
 	if to < 0 {
 		return fmt.Errorf("scale service %s: %d replicas", id, to)
 	}
+	err := c.write(ctx, id, func(mode swarm.ServiceMode, spec json.RawMessage) (json.RawMessage, error) {
+		if modeOf(mode) != Replicated {
+			return nil, ErrNotReplicated
+		}
+		if have := replicasOf(mode); have != from {
+			return nil, fmt.Errorf("%w: %d, not %d", ErrChanged, have, from)
+		}
+		if from == to {
+			return nil, nil
+		}
+		return withReplicas(spec, to)
+	})
+	if err != nil {
+		return fmt.Errorf("scale service %s: %w", id, err)
+	}
+	return nil
+}
+
+// edit gives the spec that a service is to have instead of the one that it has, or nil when that is the same.
+type edit func(mode swarm.ServiceMode, spec json.RawMessage) (json.RawMessage, error)
+
+// write replaces the spec of a service, and edits it anew when somebody else came first.
+func (c *Client) write(ctx context.Context, id string, change edit) error {
 	// A client of its own: it agrees on the API version with the engine as it is now.
 	// One that was opened before the engine's upgrade would write with the old version,
 	// and the engine drops the fields that are newer.
@@ -46,17 +69,10 @@ func (c *Client) Scale(ctx context.Context, id string, from, to int) error {
 		return err
 	}
 	defer docker.Close()
-	if err := c.scale(ctx, docker, id, from, to); err != nil {
-		return fmt.Errorf("scale service %s: %w", id, err)
-	}
-	return nil
-}
-
-func (c *Client) scale(ctx context.Context, docker *client.Client, id string, from, to int) error {
 	var lost error // the update that came too late
 	var sent uint64
 	for range scaleAttempts {
-		version, spec, err := inspect(ctx, docker, id, from)
+		version, body, err := inspect(ctx, docker, id, change)
 		if err != nil {
 			return err
 		}
@@ -65,12 +81,8 @@ func (c *Client) scale(ctx context.Context, docker *client.Client, id string, fr
 		if lost != nil && version == sent {
 			return lost
 		}
-		if from == to {
+		if body == nil {
 			return nil
-		}
-		body, err := withReplicas(spec, to)
-		if err != nil {
-			return err
 		}
 		warnings, status, err := update(ctx, docker, id, version, body)
 		switch {
@@ -87,22 +99,19 @@ func (c *Client) scale(ctx context.Context, docker *client.Client, id string, fr
 	return lost
 }
 
-// inspect returns the version and the spec, as the engine wrote it, of a service that
-// has `from` replicas.
-func inspect(ctx context.Context, docker *client.Client, id string, from int) (uint64, json.RawMessage, error) {
+// inspect returns the version of a service, and its spec, as the engine wrote it, after the change.
+func inspect(ctx context.Context, docker *client.Client, id string, change edit) (uint64, json.RawMessage, error) {
 	service, raw, err := docker.ServiceInspectWithRaw(ctx, id, swarm.ServiceInspectOptions{InsertDefaults: false})
 	if err != nil {
 		return 0, nil, notFound(err)
 	}
-	if modeOf(service.Spec.Mode) != Replicated {
-		return 0, nil, ErrNotReplicated
-	}
-	if have := replicasOf(service.Spec.Mode); have != from {
-		return 0, nil, fmt.Errorf("%w: %d, not %d", ErrChanged, have, from)
-	}
 	var parts struct{ Spec json.RawMessage }
 	if err := json.Unmarshal(raw, &parts); err != nil {
 		return 0, nil, fmt.Errorf("decode service: %w", err)
+	}
+	changed, err := change(service.Spec.Mode, parts.Spec)
+	if err != nil {
+		return 0, nil, err
 	}
 	if err := checkKnown(parts.Spec); err != nil {
 		return 0, nil, err
@@ -110,7 +119,7 @@ func inspect(ctx context.Context, docker *client.Client, id string, from int) (u
 	if v := docker.ClientVersion(); versions.LessThan(v, oldestAPI) {
 		return 0, nil, fmt.Errorf("API version %s is too old to write with, %s is needed", v, oldestAPI)
 	}
-	return service.Version.Index, parts.Spec, nil
+	return service.Version.Index, changed, nil
 }
 
 // update sends the spec as it stands. The client's own ServiceUpdate would send its

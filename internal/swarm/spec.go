@@ -85,22 +85,29 @@ func firstLoss(path string, have, known any) string {
 // withReplicas returns the spec with Mode.Replicated.Replicas set, and every other byte
 // that matters as it was.
 func withReplicas(raw json.RawMessage, replicas int) (json.RawMessage, error) {
-	return edit(raw, []string{"Mode", "Replicated", "Replicas"}, replicas)
+	return set(raw, []string{"Mode", "Replicated", "Replicas"}, func(json.RawMessage) (any, error) { return replicas, nil })
 }
 
-func edit(raw json.RawMessage, path []string, value int) (json.RawMessage, error) {
+// set replaces what stands at a path of objects by what value makes of it; value is given nil where nothing stands yet.
+func set(raw json.RawMessage, path []string, value func(json.RawMessage) (any, error)) (json.RawMessage, error) {
 	if len(path) == 0 {
-		return json.Marshal(value)
+		v, err := value(raw)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(v)
 	}
-	var object map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &object); err != nil {
-		return nil, fmt.Errorf("decode spec at %s: %w", path[0], err)
+	object := map[string]json.RawMessage{}
+	if raw != nil {
+		if err := json.Unmarshal(raw, &object); err != nil {
+			return nil, fmt.Errorf("decode spec at %s: %w", path[0], err)
+		}
 	}
 	inner, ok := object[path[0]]
-	if !ok {
+	if !ok && len(path) > 1 || object == nil {
 		return nil, fmt.Errorf("edit spec: no field %s", path[0])
 	}
-	edited, err := edit(inner, path[1:], value)
+	edited, err := set(inner, path[1:], value)
 	if err != nil {
 		return nil, err
 	}

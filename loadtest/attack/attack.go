@@ -1,17 +1,16 @@
 // Package attack sends the requests of a scenario when they are due and says what became of each.
 //
-//	schedule ─due─> dispatcher ─one of N slots─> goroutine ─Transport─> Outcome ─> record
+//	schedule ─due─> dispatcher ─one of N slots─> goroutine ─pool of connections─> Outcome ─> record
 //
 // It is an open loop: a slow server moves no due time. The slots bound requests in flight; a request that has to wait for one is
-// late, its latency still counts from when it was due, and the wait is told apart from the client's own lateness.
+// late, its latency still counts from when it was due, and the wait is told apart from the client's own lateness. Phases that
+// ask for a closed loop have users in place of a schedule (closed.go).
 package attack
 
 import (
 	"context"
 	"fmt"
-	"io"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"sluice/loadtest/scenario"
@@ -20,14 +19,15 @@ import (
 // Outcome is what became of one request. Times are counted from the start of the run.
 type Outcome struct {
 	Phase   int
-	Due     time.Duration
+	Target  int
+	Due     time.Duration // in a closed loop, when it was sent
 	Sent    time.Duration // when it was handed to the connection pool; for Kind Unsent, when it was given up
 	Done    time.Duration // when the whole answer was read, or the error was there
 	Blocked time.Duration // part of Sent-Due in which all slots were taken
 	Status  int           // 0 without an answer
 	Kind    Kind          // "" when all went well
 	Err     error         // of Kind, when there is more to say than the status
-	Retries int           // times the transport sent it again on another connection
+	Retries int           // times it was sent again on another connection
 	Dialed  int           // connections opened for it
 }
 
@@ -43,23 +43,29 @@ func (o Outcome) Lateness() time.Duration { return max(0, o.Sent-o.Due-o.Blocked
 // grace is how long requests in flight may go on after an interrupt.
 const grace = 2 * time.Second
 
-// Run carries out the scenario's schedule. It calls record once for every request, from many goroutines, and returns when the last
-// request has ended. When ctx ends, no further request is sent, those in flight have two seconds to end, and those cut off
-// then are recorded as Cut. The answer is the time at which sending stopped.
+// Run carries out the scenario's phases. It calls record once for every request, from many goroutines, and returns when the last
+// phase is over and the last request has ended. When ctx ends, no further request is sent, those in flight have two seconds to
+// end, and those cut off then are recorded as Cut. The answer is the time at which sending stopped.
 func Run(ctx context.Context, s *scenario.Scenario, schedule scenario.Schedule, start time.Time, record func(Outcome)) (time.Duration, error) {
-	targets, err := prepare(s.Targets)
+	inFlight, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	targets, closeAll, err := prepare(inFlight, s)
 	if err != nil {
 		return 0, err
 	}
-	transport := newTransport(s)
-	defer transport.CloseIdleConnections()
-	inFlight, cut := context.WithCancel(context.WithoutCancel(ctx))
-	defer cut()
+	defer closeAll()
 	r := &run{
-		ctx: inFlight, transport: transport, timeout: s.Timeout, start: start, record: record,
+		ctx: inFlight, targets: targets, mix: scenario.Mix(s.Targets), timeout: s.Timeout, start: start, record: record,
 		slots: make(chan struct{}, s.Connections),
 	}
-	stopped := r.dispatch(ctx, schedule, targets, scenario.Mix(s.Targets))
+	var closed sync.WaitGroup
+	for i, p := range s.Phases {
+		if p.Kind == scenario.Closed {
+			closed.Go(func() { r.closed(ctx, s, i) })
+		}
+	}
+	stopped := r.dispatch(ctx, schedule)
+	closed.Wait()
 	if ctx.Err() != nil {
 		timer := time.AfterFunc(grace, cut)
 		defer timer.Stop()
@@ -69,31 +75,34 @@ func Run(ctx context.Context, s *scenario.Scenario, schedule scenario.Schedule, 
 }
 
 type run struct {
-	ctx       context.Context
-	transport transport
-	timeout   time.Duration
-	start     time.Time
-	record    func(Outcome)
-	slots     chan struct{}
-	wait      sync.WaitGroup
+	ctx     context.Context
+	targets []target
+	mix     []int
+	timeout time.Duration
+	start   time.Time
+	record  func(Outcome)
+	slots   chan struct{}
+	wait    sync.WaitGroup
 }
 
-// dispatch starts every request when it is due, or as soon after as a slot is free.
-func (r *run) dispatch(ctx context.Context, schedule scenario.Schedule, targets []target, mix []int) time.Duration {
+// dispatch starts every request when it is due, or as soon after as a slot is free, and returns at the end of the last phase.
+func (r *run) dispatch(ctx context.Context, schedule scenario.Schedule) time.Duration {
+	clock := newClock(ctx)
+	defer clock.close()
 	var freed time.Duration // when the dispatcher last stopped waiting for a slot
 	for n := range schedule.Len() {
 		due, phase := schedule.Due(n)
-		if !sleepUntil(ctx, r.start.Add(due)) {
+		if !clock.sleepUntil(r.start.Add(due)) {
 			return time.Since(r.start)
 		}
-		out := Outcome{Phase: phase, Due: due}
+		out := Outcome{Phase: phase, Target: r.mix[n%len(r.mix)], Due: due}
 		blocked, ok := r.slot(ctx, due+r.timeout)
-		now := time.Since(r.start)
 		if blocked {
-			freed = now
+			freed = time.Since(r.start)
 		}
 		out.Blocked = max(0, freed-due)
 		if !ok {
+			now := time.Since(r.start)
 			if ctx.Err() != nil {
 				return now
 			}
@@ -103,7 +112,13 @@ func (r *run) dispatch(ctx context.Context, schedule scenario.Schedule, targets 
 			continue
 		}
 		r.wait.Add(1)
-		go r.send(targets[mix[n%len(mix)]], out)
+		go func() {
+			defer r.wait.Done()
+			r.send(out)
+		}()
+	}
+	if !clock.sleepUntil(r.start.Add(schedule.Duration())) {
+		return time.Since(r.start)
 	}
 	return schedule.Duration()
 }
@@ -131,25 +146,16 @@ func (r *run) slot(ctx context.Context, until time.Duration) (blocked, ok bool) 
 }
 
 // send makes one request and records it. The timeout counts from when the request was due, as for the user who waits for it.
-func (r *run) send(t target, out Outcome) {
-	defer r.wait.Done()
-	ctx, cancel := context.WithDeadline(r.ctx, r.start.Add(out.Due+r.timeout))
-	defer cancel()
-	var attempts, dialed atomic.Int32
-	req := t.request(trace(ctx, &attempts, &dialed))
+func (r *run) send(out Outcome) {
+	t := r.targets[out.Target]
 	out.Sent = time.Since(r.start)
-	res, err := r.transport.RoundTrip(req)
-	if err == nil {
-		out.Status = res.StatusCode
-		_, err = io.Copy(io.Discard, res.Body)
-		res.Body.Close()
-	}
+	a := t.sender.send(t.request, r.start.Add(out.Due+r.timeout))
 	out.Done = time.Since(r.start)
 	<-r.slots
-	out.Kind, out.Err = classify(out.Status, err), err
-	if err != nil && r.ctx.Err() != nil {
+	out.Status, out.Err, out.Retries, out.Dialed = a.status, a.err, a.retries, a.dialed
+	out.Kind = classify(a.status, a.err)
+	if a.err != nil && r.ctx.Err() != nil {
 		out.Kind = Cut
 	}
-	out.Retries, out.Dialed = max(0, int(attempts.Load())-1), int(dialed.Load())
 	r.record(out)
 }

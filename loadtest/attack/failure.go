@@ -21,6 +21,7 @@ const (
 	EOF       Kind = "eof"     // the connection was closed before the answer was complete
 	Timeout   Kind = "timeout"
 	Unsent    Kind = "unsent" // no connection became free in time
+	Client    Kind = "client" // this machine has no port, file or buffer left for a connection: nothing that the service did
 	Other     Kind = "other"
 	Cut       Kind = "cut" // in flight when the run was interrupted: neither good nor bad
 )
@@ -37,6 +38,8 @@ func classify(status int, err error) Kind {
 		return ""
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return Timeout
+	case errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ENOBUFS):
+		return Client
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return Refused
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):

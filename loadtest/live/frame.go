@@ -1,6 +1,6 @@
 // Package live shows a run while it goes on: a block that redraws itself on a terminal, a plain line a second elsewhere.
 //
-//	once a second: Frame ─> View.Show ─> block or line;   a decision of the scaler: View.Say, a line that stays
+//	once a second: Frame ─> View.Show ─> block or line;   decisions, reloads, events: Word ─> View.Say, a line that stays
 //
 // What is drawn is a function of the frames, so it is tested as text.
 package live
@@ -24,6 +24,8 @@ type Frame struct {
 	Asked       float64       // requests per second
 	Latest      result.Latest
 	Connections *float64
+	Queue       *float64
+	Workers     *observe.Workers
 	Replicas    *observe.Replicas
 	Word        string // the scaler's latest sentence
 }
@@ -39,22 +41,67 @@ func (f Frame) Line() string {
 	if f.Latest.Known {
 		fmt.Fprintf(&out, "  p50 %s  p99 %s", result.Milliseconds(f.Latest.P50), result.Milliseconds(f.Latest.P99))
 	}
+	if f.Latest.Holding {
+		fmt.Fprintf(&out, "  held %d, %d lost", f.Latest.Held, f.Latest.Lost)
+	}
 	if f.Connections != nil {
 		fmt.Fprintf(&out, "  connections %.1f", *f.Connections)
+	}
+	if f.Queue != nil && *f.Queue > 0 {
+		fmt.Fprintf(&out, "  queue %.0f", *f.Queue)
 	}
 	if f.Replicas != nil {
 		fmt.Fprintf(&out, "  replicas %d of %d", f.Replicas.Running, f.Replicas.Desired)
 	}
+	if f.Workers != nil && f.Workers.Draining > 0 {
+		fmt.Fprintf(&out, "  workers draining %d", f.Workers.Draining)
+	}
 	return out.String()
 }
 
-// Sentence is a decision in one line.
-func Sentence(at time.Duration, d observe.Decision) string {
-	what := fmt.Sprintf("stays at %d", d.To)
+// Word is something that happened and stays on the screen.
+type Word struct {
+	At   time.Duration
+	From string // who says it: scaler, proxy, event
+	Text string
+	Tone Tone
+}
+
+// Tone says how a word is meant.
+type Tone int
+
+const (
+	Quiet Tone = iota // told in logs only: on a terminal the block shows it for as long as it lasts
+	News
+	Bad
+)
+
+// Line is the word in one line.
+func (w Word) Line() string { return fmt.Sprintf("%4.0fs  %-12s %s", w.At.Seconds(), w.From, w.Text) }
+
+// Decision is what the scaler says. One that changes nothing is quiet.
+func Decision(at time.Duration, d observe.Decision) Word {
 	if d.Changes() {
-		what = fmt.Sprintf("%d → %d", d.From, d.To)
+		return Word{at, "scaler", fmt.Sprintf("%d → %d: %s", d.From, d.To, d.Reason), News}
 	}
-	return fmt.Sprintf("%4.0fs  scaler       %s: %s", at.Seconds(), what, d.Reason)
+	return Word{at, "scaler", fmt.Sprintf("stays at %d: %s", d.To, d.Reason), Quiet}
+}
+
+// Reload is what the proxy says.
+func Reload(at time.Duration, r observe.Reload) Word {
+	return Word{at, "proxy", "reload: " + r.Reason, News}
+}
+
+// Event is what became of an event of the scenario.
+func Event(m result.Mark) Word {
+	w := Word{time.Duration(m.At * float64(time.Second)), "event", m.Name, News}
+	switch {
+	case m.Err != "":
+		w.Text, w.Tone = m.Name+" failed: "+m.Err, Bad
+	case m.Outcome != "":
+		w.Text += ": " + m.Outcome
+	}
+	return w
 }
 
 // clock writes a duration as minutes and seconds: 1:05.

@@ -22,6 +22,11 @@ func graph(values []float64, floor float64) string {
 	return out.String()
 }
 
+// Sketch draws values, one a second, over so many columns.
+func Sketch(values []float64, columns int) string {
+	return graph(squeeze(values, columns, float64(len(values))), 1)
+}
+
 // squeeze lays values, one a second, over columns that together are length seconds: the highest value of each column, and -1 where there is
 // none (yet).
 func squeeze(values []float64, columns int, length float64) []float64 {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"sluice/loadtest/observe"
 	"sluice/loadtest/result"
@@ -14,64 +13,74 @@ import (
 type View struct {
 	out   io.Writer
 	name  string
-	plan  []float64 // asked rate, second by second
-	plain bool
+	plan  []float64  // asked rate, second by second
+	width func() int // of the terminal, in columns; nil: it is none
 
-	shown                   int // lines of the block on the screen
-	ok, p99, conns, running []float64
+	shown                         []int // lengths of the block's lines on the screen
+	ok, p99, held, conns, running []float64
 }
 
 const (
-	columns = 40 // of a graph; the whole block fits into 80
-	dim     = "\x1b[2m"
-	bold    = "\x1b[1m"
-	cyan    = "\x1b[36m"
-	green   = "\x1b[32m"
-	yellow  = "\x1b[33m"
-	red     = "\x1b[31m"
-	off     = "\x1b[0m"
+	dim    = "\x1b[2m"
+	bold   = "\x1b[1m"
+	cyan   = "\x1b[36m"
+	green  = "\x1b[32m"
+	yellow = "\x1b[33m"
+	red    = "\x1b[31m"
+	off    = "\x1b[0m"
 )
 
-// NewView shows a run of that name on out. Plan is the asked rate of every second of the load. A plain view writes a line a second.
-func NewView(out io.Writer, name string, plan []float64, plain bool) *View {
-	return &View{out: out, name: name, plan: plan, plain: plain}
+// NewView shows a run of that name on out. Plan is the asked rate of every second of the load. Width tells how many columns the terminal has and is
+// asked for every frame; without it out is no terminal, and gets a plain line a second.
+func NewView(out io.Writer, name string, plan []float64, width func() int) *View {
+	return &View{out: out, name: name, plan: plan, width: width}
 }
 
 // Show draws a frame in the place of the one before.
 func (v *View) Show(f Frame) error {
-	if v.plain {
+	if v.width == nil {
 		_, err := fmt.Fprintln(v.out, f.Line())
 		return err
 	}
 	v.remember(f)
-	lines := v.block(f)
-	// Lines that are too long for the terminal are cut, not wrapped: a wrapped one would spoil the way back up.
-	_, err := io.WriteString(v.out, v.back()+"\x1b[?7l"+strings.Join(lines, "\x1b[K\n")+"\x1b[K\n\x1b[J\x1b[?7h")
-	v.shown = len(lines)
+	width := v.width()
+	up := v.back(width)
+	lines := v.block(f, newLayout(width))
+	v.shown = v.shown[:0]
+	for i := range lines {
+		lines[i] = cut(lines[i], width)
+		v.shown = append(v.shown, visible(lines[i]))
+	}
+	// Cut or not, no line may wrap: a wide letter takes two columns where one was counted, and a wrapped line would spoil the way back up.
+	_, err := io.WriteString(v.out, up+"\x1b[?7l"+strings.Join(lines, "\x1b[K\n")+"\x1b[K\n\x1b[J\x1b[?7h")
 	return err
 }
 
-// Say writes a decision that stays on the screen, above the block. On a terminal only changes do: the block shows the others for as long as they last.
-func (v *View) Say(at time.Duration, d observe.Decision) error {
-	line := Sentence(at, d)
-	if v.plain {
-		_, err := fmt.Fprintln(v.out, line)
+// Say writes a word that stays on the screen, above the block.
+func (v *View) Say(w Word) error {
+	if v.width == nil {
+		_, err := fmt.Fprintln(v.out, w.Line())
 		return err
 	}
-	if !d.Changes() {
+	if w.Tone == Quiet {
 		return nil
 	}
-	_, err := io.WriteString(v.out, v.back()+"\x1b[J"+yellow+line+off+"\n")
-	v.shown = 0
+	colour := map[Tone]string{News: yellow, Bad: red}[w.Tone]
+	_, err := io.WriteString(v.out, v.back(v.width())+"\x1b[J"+colour+w.Line()+off+"\n")
+	v.shown = nil
 	return err
 }
 
-// back moves to the first line of the block.
-func (v *View) back() string {
-	if v.shown == 0 {
+// back moves to the first line of the block. Where the terminal has become narrower since, the terminal has wrapped what did not fit any more.
+func (v *View) back(width int) string {
+	if len(v.shown) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("\x1b[%dA\r", v.shown)
+	up := 0
+	for _, length := range v.shown {
+		up += max(1, (length+width-1)/max(width, 1))
+	}
+	return fmt.Sprintf("\x1b[%dA\r", up)
 }
 
 func (v *View) remember(f Frame) {
@@ -83,6 +92,7 @@ func (v *View) remember(f Frame) {
 	}
 	v.ok = append(v.ok, float64(f.Latest.OK))
 	v.p99 = append(v.p99, value(f.Latest.Known, f.Latest.P99))
+	v.held = append(v.held, value(f.Latest.Holding, float64(f.Latest.Held)))
 	var connections, running float64
 	if f.Connections != nil {
 		connections = *f.Connections
@@ -94,34 +104,61 @@ func (v *View) remember(f Frame) {
 	v.running = append(v.running, value(f.Replicas != nil, running))
 }
 
-func (v *View) block(f Frame) []string {
+func (v *View) block(f Frame, l layout) []string {
 	length := max(f.Load.Seconds(), f.Elapsed.Seconds())
-	where := fmt.Sprintf("%s  %s, %s left", clock(f.Elapsed), f.Phase, clock(f.Left))
-	if f.Phase == "" {
-		where = fmt.Sprintf("%s  load is over, watching for %s at most", clock(f.Elapsed), clock(f.Left))
+	curve := func(colour string, values []float64, floor float64) string {
+		return colour + graph(squeeze(values, l.columns, length), floor) + off
 	}
-	failed := green + "none failed" + off
+	sent := thousands(f.Latest.Total.Sent)
+	failed := green + "none of " + sent + " failed" + off
 	if n := f.Latest.Total.Failed; n > 0 {
-		failed = red + thousands(n) + " failed" + off
+		failed = red + thousands(n) + " of " + sent + " failed" + off
 	}
 	lines := []string{
 		"",
-		"  " + bold + v.name + off + dim + "  " + where + off,
-		row("load", v.planned(f, length), fmt.Sprintf("%s%.0f/s%s asked", bold, f.Asked, off)),
-		row("answered", cyan+graph(squeeze(v.ok, columns, length), v.peak())+off, fmt.Sprintf("%s%d/s%s  %s sent, %s",
-			bold, f.Latest.OK, off, thousands(f.Latest.Total.Sent), failed)),
+		"  " + bold + v.name + off + dim + "  " + where(f) + off,
+		l.row("progress", l.progress(f), left(f)),
+		l.row("load", v.planned(f, l, length), fmt.Sprintf("%s%.0f/s%s asked", bold, f.Asked, off)),
+		l.row("answered", curve(cyan, v.ok, v.peak()), fmt.Sprintf("%s%d/s%s  %s", bold, f.Latest.OK, off, failed)),
 	}
+	latency := dim + "–" + off
 	if f.Latest.Known {
-		lines = append(lines, row("p99", cyan+graph(squeeze(v.p99, columns, length), 1)+off, fmt.Sprintf("%s%s%s  p50 %s",
-			bold, result.Milliseconds(f.Latest.P99), off, result.Milliseconds(f.Latest.P50))))
-	} else {
-		lines = append(lines, row("p99", cyan+graph(squeeze(v.p99, columns, length), 1)+off, dim+"–"+off))
+		latency = fmt.Sprintf("%s%s%s  p50 %s", bold, result.Milliseconds(f.Latest.P99), off, result.Milliseconds(f.Latest.P50))
+	}
+	lines = append(lines, l.row("p99", curve(cyan, v.p99, 1), latency))
+	if f.Latest.Holding {
+		lost := ""
+		if n := f.Latest.Lost; n > 0 {
+			lost = "  " + red + thousands(n) + " lost" + off
+		}
+		lines = append(lines, l.row("held", curve(cyan, v.held, 1), fmt.Sprintf("%s%s%s open%s", bold, thousands(f.Latest.Held), off, lost)))
 	}
 	if f.Connections != nil {
-		lines = append(lines, row("connections", cyan+graph(squeeze(v.conns, columns, length), 1)+off, fmt.Sprintf("%s%.1f%s", bold, *f.Connections, off)))
+		queue := ""
+		if f.Queue != nil && *f.Queue > 0 {
+			queue = fmt.Sprintf("  %s%.0f queued%s", yellow, *f.Queue, off)
+		}
+		lines = append(lines, l.row("connections", curve(cyan, v.conns, 1), fmt.Sprintf("%s%.1f%s%s", bold, *f.Connections, off, queue)))
 	}
 	if f.Replicas != nil {
-		lines = append(lines, row("replicas", green+graph(squeeze(v.running, columns, length), 1)+off, replicas(*f.Replicas)))
+		lines = append(lines, l.row("replicas", curve(green, v.running, 1), replicas(*f.Replicas)))
+	}
+	return append(lines, said(f)...)
+}
+
+// said is what is told in words below the graphs.
+func said(f Frame) []string {
+	var lines []string
+	if w := f.Workers; w != nil {
+		text := fmt.Sprintf("%d", w.All)
+		if w.Draining > 0 {
+			text += fmt.Sprintf(", %s%d draining%s", yellow, w.Draining, off)
+		}
+		lines = append(lines, "  "+dim+fmt.Sprintf("%-12s", "workers")+off+text)
+	}
+	if n := len(f.Latest.Marks); n > 0 {
+		e := Event(f.Latest.Marks[n-1])
+		lines = append(lines, "  "+dim+fmt.Sprintf("%-12s", "event")+off+clock(e.At)+" "+e.Text)
 	}
 	if f.Word != "" {
 		lines = append(lines, "  "+dim+fmt.Sprintf("%-12s", "scaler")+off+f.Word)
@@ -130,9 +167,9 @@ func (v *View) block(f Frame) []string {
 }
 
 // planned draws the whole load: what was bright, what is to come dim.
-func (v *View) planned(f Frame, length float64) string {
-	all := []rune(graph(squeeze(v.plan, columns, length), 1))
-	past := min(len(all), int(f.Elapsed.Seconds()/length*columns))
+func (v *View) planned(f Frame, l layout, length float64) string {
+	all := []rune(graph(squeeze(v.plan, l.columns, length), 1))
+	past := min(len(all), int(f.Elapsed.Seconds()/length*float64(l.columns)))
 	return cyan + string(all[:past]) + off + dim + string(all[past:]) + off
 }
 
@@ -144,7 +181,7 @@ func (v *View) peak() float64 {
 	return peak
 }
 
-// replicas draws one box for each: full when it runs, empty when it is wanted, and hollowed out in red when it runs but is not wanted any more.
+// replicas draws one box for each: full when it runs, empty when it is wanted, and dim when it runs but is not wanted any more.
 func replicas(r observe.Replicas) string {
 	const most = 16 // boxes that fit
 	running, wanted := min(r.Running, most), min(r.Desired, most)
@@ -152,8 +189,4 @@ func replicas(r observe.Replicas) string {
 		yellow + strings.Repeat("□", max(0, wanted-running)) + off +
 		dim + strings.Repeat("■", max(0, running-wanted)) + off
 	return fmt.Sprintf("%s%d%s of %d  %s", bold, r.Running, off, r.Desired, boxes)
-}
-
-func row(label, graph, value string) string {
-	return fmt.Sprintf("  %s%-12s%s%s  %s", dim, label, off, graph, value)
 }

@@ -16,18 +16,19 @@ import (
 )
 
 func TestScalerGivesReplicasDecisionsAndConnections(t *testing.T) {
-	server := answer(t, "/v1/services/demo_app", `{"service":"demo_app","current":2,"desired":3,"running":2,"at":"2026-01-01T00:00:05Z",
+	server := answer(t, "/v1/services/demo_app", `{"service":"demo_app","current":2,"desired":3,"running":2,"min":1,"max":8,"at":"2026-01-01T00:00:05Z",
 		"metrics":[{"metric":"sessions","value":27.5,"target":10},{"metric":"requestRate","value":9}],
 		"decisions":[{"at":"2026-01-01T00:00:05Z","from":2,"to":3,"verdict":"up","reason":"sessions 27.5 over 2 replicas: want 3"}]}`)
-	got, err := Scaler{URL: server.URL, Service: "demo_app", Client: server.Client()}.Look(t.Context())
+	got, err := Scaler{URL: server.URL, Services: []string{"demo_app"}, Client: server.Client(), Connections: true}.Look(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	at := time.Date(2026, 1, 1, 0, 0, 5, 0, time.UTC)
 	want := Reading{
-		Replicas:  &Replicas{Desired: 3, Running: 2},
-		Loads:     []Load{{At: at, Connections: 27.5}},
-		Decisions: []Decision{{at, 2, 3, "up", "sessions 27.5 over 2 replicas: want 3"}},
+		Replicas:  map[string]Replicas{"demo_app": {Desired: 3, Running: 2}},
+		Policies:  map[string]Policy{"demo_app": {1, 8, []Target{{"sessions", 10}}}},
+		Loads:     []Load{{Service: "demo_app", At: at, Connections: new(27.5)}},
+		Decisions: []Decision{{"demo_app", at, 2, 3, "up", "sessions 27.5 over 2 replicas: want 3"}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("reading (-want +got):\n%s", diff)
@@ -36,27 +37,43 @@ func TestScalerGivesReplicasDecisionsAndConnections(t *testing.T) {
 
 func TestScalerWithoutDataSaysNothingAboutConnections(t *testing.T) {
 	server := answer(t, "/v1/services/app", `{"desired":1,"running":1,"metrics":[{"metric":"sessions","value":0,"missing":"no points"}]}`)
-	got, err := Scaler{URL: server.URL, Service: "app", Client: server.Client()}.Look(t.Context())
-	if diff := cmp.Diff(Reading{Replicas: &Replicas{1, 1}}, got); diff != "" || err != nil {
+	got, err := Scaler{URL: server.URL, Services: []string{"app"}, Client: server.Client(), Connections: true}.Look(t.Context())
+	if diff := cmp.Diff(Reading{Replicas: map[string]Replicas{"app": {Desired: 1, Running: 1}}, Policies: map[string]Policy{}}, got); diff != "" || err != nil {
 		t.Errorf("error %v, reading (-want +got):\n%s", err, diff)
 	}
 }
 
-func TestProxyAddsUpTheBackendsOfTheService(t *testing.T) {
-	server := answer(t, "/v1/stats", `{"backends":{
-		"demo_app-8080":{"service":"demo_app","points":[[1000000, 5, 6, null, 0],[1001010, 7.5, 9, 80, 2]]},
-		"demo_app-9090":{"service":"demo_app","points":[[1001020, 1, 9, 80, 1]]},
-		"other-80":{"service":"other","points":[[1001000, 100, 100, 100, 100]]}}}`)
-	got, err := Proxy{URL: server.URL, Service: "demo_app", Client: server.Client()}.Look(t.Context())
+func TestAServiceThatDoesNotScaleIsNoFailureBesideOneThatDoes(t *testing.T) {
+	server := answer(t, "/v1/services/app", `{"desired":1,"running":1}`)
+	got, err := Scaler{URL: server.URL, Services: []string{"gone", "app"}, Client: server.Client()}.Look(t.Context())
+	if err != nil || len(got.Replicas) != 1 || got.Replicas["app"].Running != 1 {
+		t.Errorf("error %v, replicas %v", err, got.Replicas)
+	}
+}
+
+func TestProxyGivesBackendsWorkersAndReloads(t *testing.T) {
+	server := answer(t, "/v1/stats", `{"instance":"one",
+		"workers":[[1001000,1,0,4],[1002000,2,1,5]], "reloads":[{"at":1002000,"total":5,"reason":"new backend shop"}],
+		"backends":{
+		"demo_app-8080":{"service":"demo_app","points":[[1000000, 5, 6, null, 0, 7],[1002000, 7.5, 9, 80, 2, 13]]},
+		"old":{"service":"demo_app","points":[[1000000, 1, 2, 3, 4]]},
+		"other-80":{"service":"other","points":[[1001000, 100, 100, 100, 100, 0]]}}}`)
+	got, err := Proxy{URL: server.URL, Services: []string{"demo_app"}, Client: server.Client()}.Look(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen := map[int64][2]float64{}
-	for _, l := range got.Loads {
-		seen[l.At.Unix()] = [2]float64{l.Connections, *l.Queue}
+	at := func(ms int64) time.Time { return time.UnixMilli(ms) }
+	want := Reading{
+		Loads: []Load{
+			{Service: "demo_app", Backend: "demo_app-8080", At: at(1000000), Connections: new(5.0), Peak: new(6.0), Queue: new(0.0)},
+			{Service: "demo_app", Backend: "old", At: at(1000000), Connections: new(1.0), Peak: new(2.0), Rate: new(3.0), Queue: new(4.0)},
+			{Service: "demo_app", Backend: "demo_app-8080", At: at(1002000), Connections: new(7.5), Peak: new(9.0), Rate: new(80.0), Queue: new(2.0), Errors: new(3.0)},
+		},
+		Workers: []Workers{{"one", at(1001000), 1, 0, 4}, {"one", at(1002000), 2, 1, 5}},
+		Reloads: []Reload{{"one", at(1002000), "new backend shop"}},
 	}
-	if diff := cmp.Diff(map[int64][2]float64{1000: {5, 0}, 1001: {8.5, 3}}, seen); diff != "" {
-		t.Errorf("connections and queue by second (-want +got):\n%s", diff)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("reading (-want +got):\n%s", diff)
 	}
 }
 
@@ -66,10 +83,10 @@ func TestSourcesSayWhyTheyFailed(t *testing.T) {
 		source Source
 		want   string
 	}{
-		{Proxy{URL: broken.URL, Service: "app", Client: broken.Client()}, "read stats of app: read answer: json"},
-		{Scaler{URL: broken.URL, Service: "app", Client: broken.Client()}, `read status of app: answer 404 Not Found: "no such thing`},
-		{Swarm{fakeCluster{}, "app"}, "find service app: the swarm has none of that name"},
-		{Swarm{fakeCluster{err: errors.New("no manager")}, "app"}, "list services: no manager"},
+		{Proxy{URL: broken.URL, Services: []string{"app"}, Client: broken.Client()}, "read stats of app: read answer: json"},
+		{Scaler{URL: broken.URL, Services: []string{"app"}, Client: broken.Client()}, `read status of app: answer 404 Not Found: "no such thing`},
+		{Swarm{fakeCluster{}, []string{"app"}}, "find service app: the swarm has none of that name"},
+		{Swarm{fakeCluster{err: errors.New("no manager")}, []string{"app"}}, "no manager"},
 	}
 	for _, tt := range tests {
 		if _, err := tt.source.Look(t.Context()); err == nil || !strings.HasPrefix(err.Error(), tt.want) {
@@ -83,8 +100,8 @@ func TestSwarmCountsTasksThatRun(t *testing.T) {
 		services: []swarm.Service{{ID: "1", Name: "other", Replicas: 9}, {ID: "2", Name: "app", Replicas: 3}},
 		tasks:    []swarm.Task{{ServiceID: "2", State: "running"}, {ServiceID: "2", State: "starting"}, {ServiceID: "2", State: "running"}},
 	}
-	got, err := Swarm{c, "app"}.Look(t.Context())
-	if diff := cmp.Diff(Reading{Replicas: &Replicas{Desired: 3, Running: 2}}, got); diff != "" || err != nil {
+	got, err := Swarm{c, []string{"app", "gone"}}.Look(t.Context())
+	if diff := cmp.Diff(Reading{Replicas: map[string]Replicas{"app": {Desired: 3, Running: 2, Waiting: new(1)}}}, got); diff != "" || err != nil {
 		t.Errorf("error %v, reading (-want +got):\n%s", err, diff)
 	}
 }

@@ -1,7 +1,6 @@
 package observe
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -14,20 +13,24 @@ type Watcher struct {
 	start   time.Time
 
 	mu        sync.Mutex
-	moments   map[int]*moment
+	services  map[string]*watched
+	proxies   map[string]series[Workers] // by instance
+	reloads   []Reload
 	decisions []Decision
 	gaps      []Gap
 }
 
-// moment remembers which source said what: the lowest rank wins.
-type moment struct {
-	Moment
-	replicasFrom, loadFrom int
+// watched is what is kept of one service.
+type watched struct {
+	policy     *Policy
+	policyFrom int // rank of its source
+	replicas   series[Replicas]
+	backends   map[string]series[Load]
 }
 
 // NewWatcher prepares to watch from start on. Where two sources know the same, the earlier one in the list is believed.
 func NewWatcher(start time.Time, sources ...Source) *Watcher {
-	return &Watcher{sources: sources, start: start, moments: map[int]*moment{}}
+	return &Watcher{sources: sources, start: start, services: map[string]*watched{}, proxies: map[string]series[Workers]{}}
 }
 
 // Run looks until ctx ends. Every source has its own pace, so a slow one holds up no other.
@@ -58,27 +61,65 @@ func (w *Watcher) follow(ctx context.Context, rank int, source Source) {
 	}
 }
 
-// Add takes what the source of the given rank said at a time.
+// Add takes what the source of the given rank said at a time. A reading that comes with an error is a part of what was asked.
 func (w *Watcher) Add(at time.Time, rank int, r Reading, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	second := w.second(at)
 	if err != nil {
 		w.gap(w.sources[rank].Name(), second, err)
-		return
 	}
-	if r.Replicas != nil {
-		if m := w.moment(second); rank <= m.replicasFrom {
-			m.Replicas, m.replicasFrom = r.Replicas, rank
+	for name, replicas := range r.Replicas {
+		w.service(name).replicas.put(second, rank, replicas)
+	}
+	for name, policy := range r.Policies {
+		if s := w.service(name); s.policy == nil || rank <= s.policyFrom {
+			s.policy, s.policyFrom = &policy, rank
 		}
 	}
 	for _, load := range r.Loads {
-		if m := w.moment(w.second(load.At)); rank <= m.loadFrom {
-			m.Connections, m.Queue, m.loadFrom = &load.Connections, load.Queue, rank
+		s := w.service(load.Service)
+		if s.backends[load.Backend] == nil {
+			s.backends[load.Backend] = series[Load]{}
+		}
+		second := w.second(load.At)
+		// The oldest sample of a look has none before it from which failures could be counted: a look before knew more.
+		if before, ok := s.backends[load.Backend][second]; ok && before.rank == rank && load.Errors == nil {
+			load.Errors = before.value.Errors
+		}
+		s.backends[load.Backend].put(second, rank, load)
+	}
+	for _, workers := range r.Workers {
+		if w.proxies[workers.Instance] == nil {
+			w.proxies[workers.Instance] = series[Workers]{}
+		}
+		w.proxies[workers.Instance].put(w.second(workers.At), rank, workers)
+	}
+	w.addReloads(r.Reloads)
+	w.addDecisions(r.Decisions)
+}
+
+// same is how far two tellings of one event by two sources may be apart: one cuts times to milliseconds.
+const same = 5 * time.Millisecond
+
+func (w *Watcher) addReloads(reloads []Reload) {
+	for _, r := range reloads {
+		known := slices.ContainsFunc(w.reloads, func(k Reload) bool { return k.Instance == r.Instance && r.At.Sub(k.At).Abs() <= same })
+		if !known && !r.At.Before(w.start) {
+			w.reloads = append(w.reloads, r)
 		}
 	}
-	for _, d := range r.Decisions {
-		if !d.At.Before(w.start) && !slices.Contains(w.decisions, d) {
+	slices.SortStableFunc(w.reloads, func(a, b Reload) int { return a.At.Compare(b.At) })
+}
+
+func (w *Watcher) addDecisions(decisions []Decision) {
+	for _, d := range decisions {
+		known := slices.ContainsFunc(w.decisions, func(k Decision) bool {
+			apart := d.At.Sub(k.At).Abs()
+			k.At = d.At
+			return apart <= same && k == d
+		})
+		if !known && !d.At.Before(w.start) {
 			w.decisions = append(w.decisions, d)
 		}
 	}
@@ -93,12 +134,11 @@ func (w *Watcher) second(at time.Time) int {
 	return int(d / time.Second)
 }
 
-// moment is what is kept of a second; one before the start is kept, and never shown.
-func (w *Watcher) moment(second int) *moment {
-	if w.moments[second] == nil {
-		w.moments[second] = &moment{replicasFrom: len(w.sources), loadFrom: len(w.sources)}
+func (w *Watcher) service(name string) *watched {
+	if w.services[name] == nil {
+		w.services[name] = &watched{replicas: series[Replicas]{}, backends: map[string]series[Load]{}}
 	}
-	return w.moments[second]
+	return w.services[name]
 }
 
 // gap notes a failed look; one that goes on makes the last gap longer.
@@ -112,30 +152,8 @@ func (w *Watcher) gap(source string, second int, err error) {
 	w.gaps = append(w.gaps, Gap{Source: source, From: second, To: second, Reason: err.Error()})
 }
 
-// Timeline is everything that was seen. Moments holds one entry for each second from 0; an empty one is a gap.
-type Timeline struct {
-	Moments   []Moment
-	Decisions []Decision
-	Gaps      []Gap
-}
-
-// Timeline gives a copy of what was seen until now, for a run that has come to the given number of seconds.
-func (w *Watcher) Timeline(seconds int) Timeline {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	t := Timeline{Moments: make([]Moment, seconds), Decisions: slices.Clone(w.decisions), Gaps: slices.Clone(w.gaps)}
-	for second, m := range w.moments {
-		if second >= 0 && second < seconds {
-			t.Moments[second] = m.Moment
-		}
-	}
-	return t
-}
-
-// Latest is what is known last, if it is at most three seconds old.
-func (t Timeline) Latest() (replicas *Replicas, connections *float64) {
-	for _, m := range t.Moments[max(0, len(t.Moments)-4):] {
-		replicas, connections = cmp.Or(m.Replicas, replicas), cmp.Or(m.Connections, connections)
-	}
-	return replicas, connections
+// failed says whether a look of a source failed in a second.
+func (w *Watcher) failed(rank, second int) bool {
+	name := w.sources[rank].Name()
+	return slices.ContainsFunc(w.gaps, func(g Gap) bool { return g.Source == name && second >= g.From && second <= g.To })
 }

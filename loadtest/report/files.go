@@ -2,18 +2,18 @@
 //
 //	Result ─Write─> result.json     everything, to be read again by Read
 //	                timeline.csv    a row a second
+//	                services.csv    a row for each second, service and backend
 //	                report.html     one self-contained page: works offline, in the dark and on paper
+//	Results ─WriteComparison─> one page with several runs, the first as the measure
 package report
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"strconv"
 
 	"sluice/loadtest/result"
 )
@@ -23,34 +23,54 @@ const (
 	Page     = "report.html"
 	Data     = "result.json"
 	Timeline = "timeline.csv"
+	Services = "services.csv"
 )
 
-// Write puts the three files into the directory dir, which must exist.
+// Write puts the files into the directory dir, which must exist.
 func Write(dir string, r result.Result) error {
 	write := func(name string, to func(io.Writer, result.Result) error) error {
-		f, err := os.Create(filepath.Join(dir, name))
-		if err != nil {
-			return fmt.Errorf("create report: %w", err)
-		}
-		if err := errors.Join(to(f, r), f.Close()); err != nil {
-			return fmt.Errorf("write %s: %w", name, err)
-		}
-		return nil
+		return WriteFile(filepath.Join(dir, name), func(w io.Writer) error { return to(w, r) })
 	}
-	return errors.Join(write(Data, writeJSON), write(Timeline, writeCSV), write(Page, WritePage))
+	return errors.Join(write(Data, writeJSON), write(Timeline, writeTimeline), write(Services, writeServices), write(Page, WritePage))
 }
 
-// Read gives the result of an earlier run.
-func Read(dir string) (result.Result, error) {
-	var r result.Result
-	data, err := os.ReadFile(filepath.Join(dir, Data))
+// WriteFile makes a file and lets fill write it.
+func WriteFile(path string, fill func(io.Writer) error) error {
+	f, err := os.Create(path)
 	if err != nil {
-		return r, fmt.Errorf("read result: %w", err)
+		return fmt.Errorf("create report: %w", err)
 	}
+	if err := errors.Join(fill(f), f.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
+
+// Read gives the result of an earlier run: from its result.json, or from the directory where that is.
+func Read(path string) (result.Result, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		path = filepath.Join(path, Data)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return result.Result{}, fmt.Errorf("read result: %w", err)
+	}
+	return parse(path, data)
+}
+
+// parse reads a result; the path is for messages.
+func parse(path string, data []byte) (result.Result, error) {
+	var r result.Result
 	if err := json.Unmarshal(data, &r); err != nil {
-		return r, fmt.Errorf("read %s: %w", filepath.Join(dir, Data), err)
+		return r, fmt.Errorf("read %s: %w", path, err)
 	}
-	return r, nil
+	switch {
+	case r.Format > result.Format:
+		return r, fmt.Errorf("read %s: its format is %d, this loadtest knows up to %d: use the one that wrote it, version %s", path, r.Format, result.Format, r.Version)
+	case r.Scenario == "" || r.Started.IsZero():
+		return r, fmt.Errorf("read %s: it is no result of a run", path)
+	}
+	return result.Upgrade(r), nil
 }
 
 func writeJSON(to io.Writer, r result.Result) error {
@@ -58,55 +78,4 @@ func writeJSON(to io.Writer, r result.Result) error {
 	enc.SetIndent("", " ")
 	enc.SetEscapeHTML(false)
 	return enc.Encode(r)
-}
-
-// writeCSV leaves a field empty where nothing is known.
-func writeCSV(to io.Writer, r result.Result) error {
-	out := csv.NewWriter(to)
-	header := []string{"second", "phase", "asked", "sent", "ok", "failed", "p50_ms", "p99_ms", "p99_from_sent_ms",
-		"connections", "queue", "desired", "running", "decisions"}
-	if err := out.Write(header); err != nil {
-		return err
-	}
-	for i, s := range r.Seconds {
-		phase, decisions := phaseAt(r, float64(i)), ""
-		for _, d := range r.Changes {
-			if int(d.At) == i {
-				if decisions != "" {
-					decisions += "; "
-				}
-				decisions += d.Reason
-			}
-		}
-		row := []string{strconv.Itoa(i), phase, strconv.Itoa(s.Asked), strconv.Itoa(s.Sent), strconv.Itoa(s.OK), strconv.Itoa(s.Failed),
-			number(s.P50), number(s.P99), number(s.Service99), number(s.Connections), number(s.Queue), whole(s.Desired), whole(s.Running), decisions}
-		if err := out.Write(row); err != nil {
-			return err
-		}
-	}
-	out.Flush()
-	return out.Error()
-}
-
-func phaseAt(r result.Result, second float64) string {
-	for _, p := range r.Phases {
-		if second >= p.From && second < p.To {
-			return p.Name
-		}
-	}
-	return "after"
-}
-
-func number(v *float64) string {
-	if v == nil {
-		return ""
-	}
-	return strconv.FormatFloat(*v, 'f', 3, 64)
-}
-
-func whole(v *int) string {
-	if v == nil {
-		return ""
-	}
-	return strconv.Itoa(*v)
 }

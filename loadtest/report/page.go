@@ -5,30 +5,40 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"strings"
 	"time"
 
 	"sluice/internal/uplot"
 	"sluice/loadtest/result"
 )
 
-//go:embed page.html.tmpl page.css charts.js
+//go:embed *.html.tmpl page.css *.js
 var files embed.FS
+
+// shell is what every page needs to stand alone.
+type shell struct {
+	Title        string
+	Library      template.JS
+	LibraryStyle template.CSS
+	Style        template.CSS
+	Plot         template.JS // what all charts have in common
+	Charts       template.JS // of this page
+}
 
 // page is what the template shows beside the result itself.
 type page struct {
+	shell
 	result.Result
-	Outcome      string
-	Tiles        []tile
-	Scaled       []numbered // decisions that changed something
-	Held         []result.Decision
-	Library      template.JS
-	LibraryStyle template.CSS
-	Charts       template.JS
-	Style        template.CSS
+	Outcome  string
+	Tone     string // good, bad, or "" when nothing was expected
+	Where    []string
+	Tiles    []tile
+	Several  bool       // services
+	Scaled   []numbered // decisions that changed something
+	Held     []result.Decision
+	Letters  []string // badges of the marks
+	Happened []happening
+	Facts    []fact
 }
-
-type tile struct{ Label, Value, Note, Tone string }
 
 // numbered is a decision with the number that marks it in the charts.
 type numbered struct {
@@ -38,7 +48,18 @@ type numbered struct {
 
 // WritePage writes the HTML page of a result.
 func WritePage(to io.Writer, r result.Result) error {
-	p := page{Result: r, Outcome: outcome(r), Tiles: tiles(r)}
+	around, err := newShell(r.Scenario, "run.js")
+	if err != nil {
+		return err
+	}
+	return execute(to, "page.html.tmpl", newPage(around, r))
+}
+
+func newPage(around shell, r result.Result) page {
+	p := page{
+		shell: around, Result: r, Outcome: outcome(r), Tone: tone(r), Where: where(r), Tiles: tiles(r), Several: len(r.Services) > 1,
+		Letters: letters(len(r.Marks)), Happened: happenings(r), Facts: facts(r),
+	}
 	for _, d := range r.Changes {
 		if d.From == d.To {
 			p.Held = append(p.Held, d)
@@ -46,27 +67,37 @@ func WritePage(to io.Writer, r result.Result) error {
 		}
 		p.Scaled = append(p.Scaled, numbered{len(p.Scaled) + 1, d})
 	}
+	return p
+}
+
+// newShell reads the parts of a page whose charts are drawn by the named script.
+func newShell(title, script string) (shell, error) {
 	text := map[string]string{}
-	for _, name := range []string{"page.html.tmpl", "page.css", "charts.js"} {
+	for _, name := range []string{"page.css", "plot.js", script} {
 		data, err := files.ReadFile(name)
 		if err != nil {
-			return fmt.Errorf("read part of page: %w", err)
+			return shell{}, fmt.Errorf("read part of page: %w", err)
 		}
 		text[name] = string(data)
 	}
-	p.Library, p.LibraryStyle = uplot.Script(), uplot.Style()
-	p.Charts, p.Style = template.JS(text["charts.js"]), template.CSS(text["page.css"])
-	tmpl, err := template.New("page").Funcs(template.FuncMap{
-		"ms": result.Milliseconds, "thousands": thousands, "clock": clock, "shape": shape, "sentence": Sentence,
+	return shell{
+		Title: title, Library: uplot.Script(), LibraryStyle: uplot.Style(),
+		Style: template.CSS(text["page.css"]), Plot: template.JS(text["plot.js"]), Charts: template.JS(text[script]),
+	}, nil
+}
+
+func execute(to io.Writer, name string, data any) error {
+	tmpl, err := template.New(name).Funcs(template.FuncMap{
+		"ms": milliseconds, "thousands": thousands, "clock": clock, "shape": shape, "targetName": targetName,
 		"date": func(t time.Time) string { return t.Format("2 January 2006, 15:04:05 MST") },
-	}).Parse(text["page.html.tmpl"])
+	}).ParseFS(files, "parts.html.tmpl", name)
 	if err != nil {
 		return fmt.Errorf("read page template: %w", err)
 	}
-	return tmpl.Execute(to, p)
+	return tmpl.Execute(to, data)
 }
 
-// outcome is the run in three words.
+// outcome is the run in a few words.
 func outcome(r result.Result) string {
 	failed := 0
 	for _, v := range r.Verdicts {
@@ -77,50 +108,38 @@ func outcome(r result.Result) string {
 	switch {
 	case r.Interrupted:
 		return "interrupted"
+	case len(r.Verdicts) == 0:
+		return "nothing was expected"
+	case failed == 0 && len(r.Verdicts) == 1:
+		return "passed: the expectation holds"
 	case failed == 0:
-		return "all expectations hold"
+		return fmt.Sprintf("passed: all %d expectations hold", len(r.Verdicts))
 	default:
-		return fmt.Sprintf("%d of %d expectations failed", failed, len(r.Verdicts))
+		return fmt.Sprintf("failed: %d of %d expectations do not hold", failed, len(r.Verdicts))
 	}
 }
 
-func tiles(r result.Result) []tile {
-	t := r.Total
-	out := []tile{
-		{"Requests", thousands(t.Sent), fmt.Sprintf("of %s asked", thousands(t.Asked)), ""},
-		{"Failed", thousands(t.Failed), "", "good"},
-		{"Latency p99", result.Milliseconds(t.Latency.P99), "p50 " + result.Milliseconds(t.Latency.P50), ""},
+func tone(r result.Result) string {
+	switch {
+	case !r.Passed:
+		return "bad"
+	case len(r.Verdicts) == 0:
+		return ""
+	default:
+		return "good"
 	}
-	if t.Failed > 0 {
-		out[1].Tone = "bad"
-		out[1].Note = fmt.Sprintf("%.3g %%", 100*float64(t.Failed)/float64(max(t.Asked, 1)))
-	}
-	peak := 0
-	for _, s := range r.Seconds {
-		peak = max(peak, s.OK)
-	}
-	out = append(out, tile{"Highest rate", fmt.Sprintf("%s/s", thousands(peak)), "answered without error", ""})
-	if path := replicaPath(r); path != "" {
-		changes := 0
-		for _, d := range r.Changes {
-			if d.From != d.To {
-				changes++
-			}
+}
+
+// shown is how many targets are named under the headline.
+const shown = 3
+
+func where(r result.Result) []string {
+	var out []string
+	for i, t := range r.Targets {
+		if i == shown {
+			return append(out, fmt.Sprintf("and %d more targets", len(r.Targets)-shown))
 		}
-		out = append(out, tile{"Replicas", path, fmt.Sprintf("in %d decisions", changes), ""})
+		out = append(out, t.Method+" "+t.URL)
 	}
 	return out
-}
-
-// clock writes seconds as minutes and seconds: 1:05.
-func clock(seconds float64) string {
-	return fmt.Sprintf("%d:%02d", int(seconds)/60, int(seconds)%60)
-}
-
-func shape(p result.Phase) string {
-	words := make([]string, len(p.Rates))
-	for i, rate := range p.Rates {
-		words[i] = fmt.Sprintf("%g", rate)
-	}
-	return strings.Join(words, " → ") + "/s"
 }

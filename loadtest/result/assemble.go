@@ -2,6 +2,8 @@ package result
 
 import (
 	"fmt"
+	"maps"
+	"runtime"
 	"time"
 
 	"sluice/loadtest/observe"
@@ -12,9 +14,8 @@ import (
 // and a scheduler's unpunctuality on an idle machine.
 const latenessLimit = 10
 
-// carry is for how many seconds a missing observation takes the value before it: two looks a second apart may fall into
-// the seconds 1 and 3.
-const carry = 2
+// busy is the share of the machine's processors from which on the client says that it may have been the limit.
+const busy = 0.85
 
 // Run is what a run needs to be assembled, beside its recorder.
 type Run struct {
@@ -25,6 +26,8 @@ type Run struct {
 	Load        time.Duration // until sending stopped
 	Interrupted bool
 	Timeline    observe.Timeline
+	Answers     []Answer
+	CPU         float64 // cores that the client used
 }
 
 // Assemble makes the result of a run, judged.
@@ -33,29 +36,33 @@ func (r *Recorder) Assemble(run Run) Result {
 	defer r.mu.Unlock()
 	s := run.Scenario
 	out := Result{
-		Version: run.Version, Scenario: s.Name, About: s.About, File: s.File, Service: s.Observe.Service, Started: run.Started.UTC(),
+		Format: Format, Machine: ThisMachine(), Version: run.Version, Scenario: s.Name, About: s.About, File: s.File, Source: s.Source, Service: s.Observe.Service, Started: run.Started.UTC(),
 		Client:      Client{s.KeepAlive, ms(s.Timeout), s.Connections},
 		LoadSeconds: run.Load.Seconds(), Interrupted: run.Interrupted,
 		Failures: append([]Failure{}, r.failures...), Gaps: append([]observe.Gap{}, run.Timeline.Gaps...),
-		Changes: []Decision{}, Notes: []string{}, Verdicts: []Verdict{},
+		Changes: []Decision{}, Marks: append([]Mark{}, r.marks...), Holders: r.holding.read(), Notes: []string{}, Verdicts: []Verdict{},
 	}
-	for _, t := range s.Targets {
-		out.Targets = append(out.Targets, Target{t.Method, t.URL, t.Weight})
+	for i, t := range s.Targets {
+		sum := r.byTarget[i].read()
+		out.Targets = append(out.Targets, Target{t.Name, t.Method, t.URL, t.Weight, sum.Sent, sum.OK, sum.Failed, sum.Latency, sum.Service})
 	}
-	out.Total = r.total.read()
-	out.Total.Asked = run.Schedule.Before(run.Load)
+	out.Answers, out.Reloads = run.Answers, reloads(run.Timeline)
+	out.Total, out.Curve = r.total.read(), curve(r.total.latency)
+	out.Total.Asked = run.Schedule.Before(run.Load) + r.unscheduled
 	r.addPhases(&out, run)
+	out.Services, out.Proxies = watched(s.Observe.Services(), run.Timeline, run.Started)
 	r.addSeconds(&out, run)
 	for _, d := range run.Timeline.Decisions {
-		out.Changes = append(out.Changes, Decision{d.At.Sub(run.Started).Seconds(), d.From, d.To, d.Verdict, d.Reason})
+		out.Changes = append(out.Changes, Decision{d.At.Sub(run.Started).Seconds(), d.Service, d.From, d.To, d.Verdict, d.Reason})
 	}
 	out.Pace = r.pace
 	out.Pace.LatenessP99Ms = float64(r.lateness.ValueAtQuantile(99)) / 1000
 	out.Pace.LatenessMaxMs = float64(r.lateness.Max()) / 1000
 	out.Pace.ClientLimited = out.Pace.LatenessP99Ms > latenessLimit
 	out.Pace.ConnectionLimited = out.Pace.Waited > 0
-	out.Notes = append(out.Notes, notes(out)...)
-	out.Verdicts = append(out.Verdicts, Judge(s.Expect, out)...)
+	out.Pace.CPU, out.Pace.Cores = run.CPU, runtime.GOMAXPROCS(0)
+	out.Notes = append(append(out.Notes, notes(out)...), unseen(s.Observe.Services(), out.Services)...)
+	out.Verdicts = append(append(out.Verdicts, Judge(s.Expect, out)...), failedMarks(out.Marks)...)
 	out.Passed = !out.Interrupted
 	for _, v := range out.Verdicts {
 		out.Passed = out.Passed && v.Passed
@@ -65,6 +72,7 @@ func (r *Recorder) Assemble(run Run) Result {
 
 func (m *meter) read() Tally {
 	t := m.tally
+	t.Status = maps.Clone(t.Status)
 	t.Latency, t.Service = distribution(m.latency), distribution(m.service)
 	return t
 }
@@ -75,9 +83,18 @@ func (r *Recorder) addPhases(out *Result, run Run) {
 		to := from + p.Duration
 		phase := Phase{
 			Name: p.Name, Kind: string(p.Kind), Rates: p.Rates, From: from.Seconds(), To: to.Seconds(), Tally: r.phases[i].read(),
+			Curve: curve(r.phases[i].latency),
+		}
+		if len(run.Scenario.Targets) > 1 {
+			for target, m := range r.phases[i].byTarget {
+				t := m.read()
+				phase.Targets = append(phase.Targets, TargetTally{target, t.Sent, t.OK, t.Failed, t.Latency})
+			}
 		}
 		phase.Asked = run.Schedule.Requests(i)
-		if run.Load < to {
+		if p.Kind == scenario.Closed {
+			phase.Users, phase.Asked = p.Users, phase.Sent+phase.Unsent
+		} else if run.Load < to {
 			phase.Asked = max(0, run.Schedule.Before(run.Load)-run.Schedule.Before(from))
 		}
 		out.Phases = append(out.Phases, phase)
@@ -86,64 +103,31 @@ func (r *Recorder) addPhases(out *Result, run Run) {
 }
 
 func (r *Recorder) addSeconds(out *Result, run Run) {
-	moments := filled(run.Timeline.Moments, run.Timeline.Gaps)
-	for i := range max(len(r.seconds), len(moments)) {
+	held := 0
+	for i := range max(len(r.seconds), run.Timeline.Seconds) {
 		var second Second
 		at := time.Duration(i) * time.Second
 		second.Asked = run.Schedule.Before(min(at+time.Second, run.Load)) - run.Schedule.Before(min(at, run.Load))
 		if i < len(r.seconds) {
 			s := r.seconds[i]
+			second.Asked += s.unscheduled
 			second.Sent, second.OK, second.Failed = s.tally.Sent, s.done, s.failed
+			second.Status4xx, second.Status5xx, second.NoAnswer = s.status4xx, s.status5xx, s.failed-s.status4xx-s.status5xx
+			held, second.Lost = held+s.held, s.lost
 			if s.latency.TotalCount() > 0 {
 				latency, service := distribution(s.latency), distribution(s.service)
-				second.P50, second.P99 = &latency.P50, &latency.P99
+				second.P50, second.P90, second.P99, second.Max = &latency.P50, &latency.P90, &latency.P99, &latency.Max
 				if s.service.TotalCount() > 0 {
 					second.Service99 = &service.P99
 				}
 			}
 		}
-		if i < len(moments) {
-			m := moments[i]
-			second.Connections, second.Queue = m.Connections, m.Queue
-			if m.Replicas != nil {
-				second.Desired, second.Running = &m.Replicas.Desired, &m.Replicas.Running
-			}
+		if len(r.holding.targets) > 0 {
+			second.Held = new(held)
 		}
+		second.observed(out.Services, i)
 		out.Seconds = append(out.Seconds, second)
 	}
-}
-
-// filled closes the holes that are no gaps: where no look failed, a value holds for up to carry seconds.
-func filled(moments []observe.Moment, gaps []observe.Gap) []observe.Moment {
-	out := append([]observe.Moment{}, moments...)
-	failed := func(second int) bool {
-		for _, g := range gaps {
-			if second >= g.From && second <= g.To {
-				return true
-			}
-		}
-		return false
-	}
-	replicas, load := 0, 0 // seconds since the last real value
-	for i := 1; i < len(out); i++ {
-		replicas, load = replicas+1, load+1
-		if moments[i].Replicas != nil {
-			replicas = 0
-		}
-		if moments[i].Connections != nil {
-			load = 0
-		}
-		if failed(i) {
-			continue
-		}
-		if out[i].Replicas == nil && replicas <= carry {
-			out[i].Replicas = out[i-1].Replicas
-		}
-		if out[i].Connections == nil && load <= carry {
-			out[i].Connections, out[i].Queue = out[i-1].Connections, out[i-1].Queue
-		}
-	}
-	return out
 }
 
 // notes says in sentences what makes the numbers less than they seem.
@@ -156,6 +140,15 @@ func notes(r Result) []string {
 	if r.Pace.ClientLimited {
 		say("The client was the limit: 1 %% of the requests left more than %s late by its own doing (at most %s), and that is part of their latency.",
 			Milliseconds(r.Pace.LatenessP99Ms), Milliseconds(r.Pace.LatenessMaxMs))
+	}
+	if share := r.Pace.CPU / float64(max(r.Pace.Cores, 1)); share > busy {
+		say("The client used %.1f of the %d processors of its machine: what it measured at the highest rates may be its own slowness. Run it on a machine of its own, or ask for less.",
+			r.Pace.CPU, r.Pace.Cores)
+	}
+	for _, p := range r.Phases {
+		if p.Users > 0 {
+			say("Phase %s was a closed loop of %d users: each waited for its answer before it asked again, so a slow service was asked less, and latency counts from sending.", p.Name, p.Users)
+		}
 	}
 	if r.Pace.ConnectionLimited {
 		say("All %d connections were busy at times: %d requests waited for one, up to %s. Their latency counts from when they were due.",

@@ -18,6 +18,12 @@ func Judge(expect []scenario.Expectation, r Result) []Verdict {
 			v.Passed, v.Saw = judgeReplicas(e, r)
 		case "final replicas":
 			v.Passed, v.Saw = judgeFinal(e, r)
+		case "answer", "growth":
+			v.Passed, v.Saw = judgeAnswer(e, r)
+		case "reloads":
+			v.Passed, v.Saw = judgeReloads(e, r)
+		case "held lost", "held open", "held p99":
+			v.Passed, v.Saw = judgeHeld(e, r)
 		default:
 			v.Passed, v.Saw = judgeRequests(e, r)
 		}
@@ -37,6 +43,8 @@ func judgeRequests(e scenario.Expectation, r Result) (bool, string) {
 		return false, "no request was asked for"
 	}
 	switch {
+	case e.Subject == "status":
+		return judgeStatus(e, t)
 	case e.Latency():
 		if t.OK+t.Failed == 0 {
 			return false, "no request ended"
@@ -109,10 +117,15 @@ func judgeFinal(e scenario.Expectation, r Result) (bool, string) {
 // Settled says whether no expectation needs to look on at seconds after the load has ended.
 func Settled(expect []scenario.Expectation, r Result) bool {
 	for _, e := range expect {
-		if e.Subject != "final replicas" {
+		judge := judgeFinal
+		switch e.Subject {
+		case "final replicas":
+		case "answer", "growth":
+			judge = judgeAnswer
+		default:
 			continue
 		}
-		if holds, _ := judgeFinal(e, r); !holds && float64(len(r.Seconds)) <= r.LoadSeconds+e.Within.Seconds() {
+		if holds, _ := judge(e, r); !holds && float64(len(r.Seconds)) <= r.LoadSeconds+e.Within.Seconds() {
 			return false
 		}
 	}

@@ -2,6 +2,7 @@ package result
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,11 +24,22 @@ type Recorder struct {
 
 	mu       sync.Mutex
 	total    *meter
-	phases   []*meter
+	phases   []*phaseMeter
+	byTarget []*meter // latencies, in the order of the scenario
 	seconds  []*second
 	failures []Failure // in the order in which kinds were first seen
 	pace     Pace
 	lateness *hdrhistogram.Histogram
+	marks    []Mark
+
+	unscheduled int // requests of closed loops: no schedule asked for them
+	holding     holding
+}
+
+// phaseMeter measures a phase, and in it each target.
+type phaseMeter struct {
+	meter
+	byTarget []*meter
 }
 
 type meter struct {
@@ -38,21 +50,32 @@ type meter struct {
 // second holds requests by when they were due and, for done and failed, by when they ended.
 type second struct {
 	meter
-	done, failed int
+	done, failed         int
+	status4xx, status5xx int // of failed
+
+	unscheduled int
+	held, lost  int // connections held: the change in this second, and those lost or refused in it
 }
 
 // NewRecorder is ready for the outcomes of s.
 func NewRecorder(s *scenario.Scenario) *Recorder {
 	r := &Recorder{scenario: s, total: newMeter(3), lateness: histogram(3)}
+	for range s.Targets {
+		r.byTarget = append(r.byTarget, newMeter(3))
+	}
 	for range s.Phases {
-		r.phases = append(r.phases, newMeter(3))
+		p := &phaseMeter{meter: *newMeter(3)}
+		for range s.Targets {
+			p.byTarget = append(p.byTarget, newMeter(2))
+		}
+		r.phases = append(r.phases, p)
 	}
 	return r
 }
 
 // newMeter keeps the given number of significant digits. Two take 20 kB a histogram, so that there can be one a second.
 func newMeter(digits int) *meter {
-	return &meter{latency: histogram(digits), service: histogram(digits)}
+	return &meter{tally: Tally{Status: map[int]int{}}, latency: histogram(digits), service: histogram(digits)}
 }
 
 // histogram counts microseconds up to ten minutes.
@@ -65,15 +88,20 @@ func (r *Recorder) Record(o attack.Outcome) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	due, done := r.second(o.Due), r.second(o.Done)
-	for _, m := range []*meter{r.total, r.phases[o.Phase], &due.meter} {
+	phase := r.phases[o.Phase]
+	for _, m := range []*meter{r.total, &phase.meter, phase.byTarget[o.Target], r.byTarget[o.Target], &due.meter} {
 		m.record(o)
+	}
+	if r.scenario.Phases[o.Phase].Kind == scenario.Closed {
+		r.unscheduled++
+		due.unscheduled++
 	}
 	switch o.Kind {
 	case "":
 		done.done++
 	case attack.Cut:
 	default:
-		done.failed++
+		done.fail(o)
 		r.fail(o)
 	}
 	if o.Kind != attack.Unsent {
@@ -82,6 +110,18 @@ func (r *Recorder) Record(o attack.Outcome) {
 	if o.Blocked > 0 {
 		r.pace.Waited++
 		r.pace.LongestWaitMs = max(r.pace.LongestWaitMs, ms(o.Blocked))
+	}
+}
+
+// fail counts what failed in a second by the answer's class.
+func (s *second) fail(o attack.Outcome) {
+	s.failed++
+	switch {
+	case o.Err != nil:
+	case o.Status >= 500:
+		s.status5xx++
+	case o.Status >= 400:
+		s.status4xx++
 	}
 }
 
@@ -97,6 +137,9 @@ func (m *meter) record(o attack.Outcome) {
 	t := &m.tally
 	t.Retries += o.Retries
 	t.Dialed += o.Dialed
+	if o.Status > 0 {
+		t.Status[o.Status]++
+	}
 	if o.Kind != attack.Unsent && o.Sent-o.Due > lateAfter {
 		t.Late++
 	}
@@ -148,19 +191,24 @@ func (r *Recorder) fail(o attack.Outcome) {
 	}
 }
 
-// Latest is what a live view shows: the totals until now and the last whole second before at.
+// Latest is what a live view shows: the totals and marks until now, and the last whole second before at.
 type Latest struct {
 	Total            Tally // without latencies
 	OK, Failed, Sent int   // in that second
 	P50, P99         float64
 	Known            bool // whether P50 and P99 are
+
+	Holding    bool // whether connections are held beside the load
+	Held, Lost int  // of these: open now; lost or refused until now
+	Marks      []Mark
 }
 
 // Latest looks at the run while it goes on.
 func (r *Recorder) Latest(at time.Duration) Latest {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	l := Latest{Total: r.total.tally}
+	l := Latest{Total: r.total.tally, Holding: len(r.holding.targets) > 0, Marks: slices.Clone(r.marks)}
+	l.Held, l.Lost = r.holding.open()
 	i := int(at/time.Second) - 1
 	if i < 0 || i >= len(r.seconds) {
 		return l
@@ -182,6 +230,20 @@ func distribution(h *hdrhistogram.Histogram) Latency {
 	return Latency{
 		Mean: h.Mean() / 1000, P50: at(50), P90: at(90), P95: at(95), P99: at(99), P999: at(99.9), Max: float64(h.Max()) / 1000,
 	}
+}
+
+// curvePoints are the shares of requests, in percent, at which a distribution is told.
+var curvePoints = [...]float64{0, 10, 25, 50, 75, 90, 95, 97.5, 99, 99.5, 99.75, 99.9, 99.95, 99.99, 99.999, 100}
+
+// curve tells a distribution up to the share that its number of requests can tell apart from the longest.
+func curve(h *hdrhistogram.Histogram) []Quantile {
+	out := []Quantile{}
+	for _, q := range curvePoints {
+		if n := h.TotalCount(); n > 0 && (q == 100 || (100-q)/100*float64(n) >= 1) {
+			out = append(out, Quantile{q, float64(h.ValueAtQuantile(q)) / 1000})
+		}
+	}
+	return out
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

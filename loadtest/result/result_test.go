@@ -16,7 +16,7 @@ import (
 // tenASecond is ten requests a second for three seconds in two phases.
 func tenASecond(expect ...string) *scenario.Scenario {
 	s := &scenario.Scenario{
-		Name: "ten", Targets: []scenario.Target{{URL: "http://127.0.0.1/", Method: "POST", Weight: 1}}, Timeout: 10 * time.Second, Connections: 5,
+		Name: "ten", Targets: []scenario.Target{{URL: "http://127.0.0.1/", Method: "POST", Weight: 1}}, Timeout: 10 * time.Second, Connections: 5, Observe: scenario.Observe{Service: "app"},
 		Phases: []scenario.Phase{
 			{Name: "first", Kind: scenario.Constant, Rates: []float64{10}, Duration: time.Second},
 			{Name: "rest", Kind: scenario.Constant, Rates: []float64{10}, Duration: 2 * time.Second},
@@ -118,15 +118,17 @@ func TestAnInterruptedRunAsksOnlyForWhatWasDueUntilThen(t *testing.T) {
 // replicas is a timeline with that many running replicas per second, as many desired; -1 is a gap.
 func replicas(perSecond ...int) observe.Timeline {
 	var t observe.Timeline
+	t.Seconds = len(perSecond)
+	var series observe.Series
 	for i, n := range perSecond {
-		var m observe.Moment
 		if n >= 0 {
-			m.Replicas = &observe.Replicas{Desired: n, Running: n}
-		} else {
-			t.Gaps = append(t.Gaps, observe.Gap{Source: "swarm", From: i, To: i, Reason: "gone"})
+			series.Replicas = append(series.Replicas, &observe.Replicas{Desired: n, Running: n})
+			continue
 		}
-		t.Moments = append(t.Moments, m)
+		series.Replicas = append(series.Replicas, nil)
+		t.Gaps = append(t.Gaps, observe.Gap{Source: "swarm", From: i, To: i, Reason: "gone"})
 	}
+	t.Services = map[string]observe.Series{"app": series}
 	return t
 }
 
@@ -186,12 +188,103 @@ func TestARunIsSettledWhenNothingMoreCanChange(t *testing.T) {
 	}
 }
 
-func TestASecondWithoutALookTakesTheValueBefore(t *testing.T) {
-	one, two := &observe.Replicas{Desired: 1, Running: 1}, &observe.Replicas{Desired: 2, Running: 2}
-	moments := []observe.Moment{{Replicas: one}, {}, {Replicas: two}, {}, {}, {}, {Replicas: one}, {}}
-	got := filled(moments, []observe.Gap{{Source: "swarm", From: 7, To: 7}})
-	want := []observe.Moment{{Replicas: one}, {Replicas: one}, {Replicas: two}, {Replicas: two}, {Replicas: two}, {}, {Replicas: one}, {}}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("moments (-want +got):\n%s", diff)
+func TestFailuresOfASecondAreCountedByTheAnswersClass(t *testing.T) {
+	r := play(tenASecond(), observe.Timeline{}, func(n int, o *attack.Outcome) {
+		switch {
+		case n < 2:
+			o.Kind, o.Status = attack.Status5xx, 503
+		case n < 5:
+			o.Kind, o.Status = attack.Status4xx, 404
+		case n < 6: // the answer broke off
+			o.Kind, o.Status, o.Err = attack.EOF, 200, errors.New("unexpected EOF")
+		}
+	})
+	s := r.Seconds[0]
+	if s.Failed != 6 || s.Status5xx != 2 || s.Status4xx != 3 || s.NoAnswer != 1 {
+		t.Errorf("second 0: %+v, want 6 failed: 2 of 5xx, 3 of 4xx, 1 without an answer", s)
+	}
+}
+
+func TestEachTargetHasItsOwnLatencies(t *testing.T) {
+	s := tenASecond()
+	s.Targets = append(s.Targets, scenario.Target{Name: "slow", URL: "http://127.0.0.1/slow", Method: "GET", Weight: 1})
+	r := play(s, observe.Timeline{}, func(n int, o *attack.Outcome) {
+		if o.Target = n % 2; o.Target == 1 {
+			o.Done += 500 * time.Millisecond
+		}
+	})
+	if fast, slow := r.Targets[0].Latency.Max, r.Targets[1].Latency.P50; fast > 11 || slow < 500 || r.Targets[1].Sent != 15 {
+		t.Errorf("the fast one took %.0f ms at most, the slow one %.0f ms at the median, %d times", fast, slow, r.Targets[1].Sent)
+	}
+	if p := r.Phases[0].Targets; len(p) != 2 || p[1].Sent != 5 || p[1].Latency.P50 < 500 {
+		t.Errorf("targets of the first phase %+v", p)
+	}
+}
+
+func TestADistributionIsToldAsFarAsItsNumberOfRequestsTells(t *testing.T) {
+	r := play(tenASecond(), observe.Timeline{}, func(n int, o *attack.Outcome) { o.Done = o.Due + time.Duration(n+1)*time.Millisecond })
+	last, end := r.Curve[len(r.Curve)-2], r.Curve[len(r.Curve)-1]
+	if last[0] != 95 || end[0] != 100 || int(end[1]) != 30 {
+		t.Errorf("of 30 requests %v is told before %v", last, end)
+	}
+}
+
+func TestHeldConnectionsAreCountedToTheEndOfEachSecond(t *testing.T) {
+	s := tenASecond()
+	schedule, r := scenario.NewSchedule(s.Phases), NewRecorder(s)
+	at := func(ms int, what Hold, err error) {
+		r.RecordHeld(Held{At: time.Duration(ms) * time.Millisecond, Target: "ws://127.0.0.1/", What: what, Took: 5 * time.Millisecond, Err: err})
+	}
+	at(100, Opened, nil)
+	at(200, Opened, nil)
+	at(300, Refused, errors.New("no room"))
+	at(1100, Echoed, nil)
+	at(1200, Lost, errors.New("connection reset by peer"))
+	at(2900, Closed, nil)
+	got := r.Assemble(Run{Scenario: s, Schedule: schedule, Started: time.Unix(0, 0), Load: schedule.Duration()})
+	var held []int
+	for _, second := range got.Seconds {
+		held = append(held, *second.Held)
+	}
+	if diff := cmp.Diff([]int{2, 1, 0}, held); diff != "" {
+		t.Errorf("held (-want +got):\n%s", diff)
+	}
+	if h := got.Holders[0]; h.Opened != 2 || h.Lost != 1 || h.Refused != 1 || h.Closed != 1 || h.Most != 2 || h.Echo.P50 < 4.9 || len(h.Failures) != 2 {
+		t.Errorf("held connections %+v", h)
+	}
+	if got.Seconds[0].Lost != 1 || got.Seconds[1].Lost != 1 {
+		t.Errorf("lost in seconds 0 and 1: %d and %d, want one each", got.Seconds[0].Lost, got.Seconds[1].Lost)
+	}
+}
+
+func TestWhatWasSeenStandsInTheScenariosOrderAtItsSecond(t *testing.T) {
+	start := time.Unix(0, 0)
+	s := tenASecond()
+	r := play(s, observe.Timeline{
+		Seconds: 3,
+		Services: map[string]observe.Series{"app": {
+			Policy:   &observe.Policy{Min: 1, Max: 4},
+			Replicas: []*observe.Replicas{{Desired: 2, Running: 1, Waiting: new(1)}, nil, {Desired: 2, Running: 2}},
+			Backends: []observe.Backend{
+				{Name: "a", Loads: []*observe.Load{{Connections: new(3.0)}, {Connections: new(4.0), Queue: new(1.0)}}},
+				{Name: "b", Loads: []*observe.Load{{Connections: new(1.0)}, nil, nil}},
+			},
+		}},
+		Proxies: []observe.Proxies{{Instance: "one", Workers: []*observe.Workers{{All: 1}, {All: 2, Draining: 1}}}},
+		Reloads: []observe.Reload{{Instance: "one", At: start.Add(1500 * time.Millisecond), Reason: "new backend b"}},
+	}, nil)
+	app := r.Services[0]
+	if *app.Waiting[0] != 1 || app.Running[1] != nil || *app.Connections[0] != 4 || *app.Connections[1] != 4 || app.Connections[2] != nil || app.Queue[0] != nil || *app.Queue[1] != 1 {
+		t.Errorf("app %+v", app)
+	}
+	if *r.Seconds[0].Running != 1 || *r.Seconds[0].Connections != 4 || r.Seconds[1].Running != nil {
+		t.Errorf("seconds 0 and 1: %+v, %+v", r.Seconds[0], r.Seconds[1])
+	}
+	s.Observe.Others = []string{"gone"}
+	if r := play(s, observe.Timeline{Seconds: 1, Services: map[string]observe.Series{"app": {}}}, nil); len(r.Notes) != 1 || r.Notes[0] != "Nothing was seen of the service gone." {
+		t.Errorf("notes %q, want one of the service that is not there", r.Notes)
+	}
+	if diff := cmp.Diff([]Reload{{1.5, "new backend b"}}, r.Proxies[0].Reloads); diff != "" || *r.Proxies[0].Draining[1] != 1 {
+		t.Errorf("proxy %+v (-want +got):\n%s", r.Proxies[0], diff)
 	}
 }

@@ -1,7 +1,10 @@
 package scenario
 
 import (
+	"errors"
 	"fmt"
+	"math"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,14 +13,7 @@ import (
 	"sluice/internal/label"
 )
 
-// Expectation is one sentence of the file that must be true of the run:
-//
-//	errors = 0                     requests that failed, as a count or a share (errors < 0.1%)
-//	p99 < 200ms in peak            latency from when requests were due: mean, p50, p90, p95, p99, p99.9, max
-//	sent >= 99%                    share of the asked requests that left within a second of when they were due
-//	retries = 0                    requests the client sent again on a fresh connection
-//	replicas >= 4 by 40s           the highest number of running replicas until second 40, or: in peak
-//	final replicas = 1 within 60s  running and desired replicas, once the load has ended
+// Expectation is one sentence of the file that must be true of the run; forms lists what can be said.
 type Expectation struct {
 	Text    string
 	Line    int
@@ -28,6 +24,11 @@ type Expectation struct {
 	Phase   string        // after "in"; "" is the whole run
 	By      time.Duration // after "by"; 0 is none
 	Within  time.Duration // after "within"; 0 is the end of the load
+	Code    int           // of status
+	URL     string        // of answer and growth
+	Field   string        // of answer and growth: where in the answer the number stands; "" is all of it
+	Than    string        // "sent" or "succeeded": compare with the number of such requests and not with Value
+	Target  string        // after "of": count only requests to the target of this name
 }
 
 // Unit says how to read an expectation's value.
@@ -44,46 +45,85 @@ var quantiles = map[string]float64{"p50": 50, "p90": 90, "p95": 95, "p99": 99, "
 
 var (
 	operators = []string{"=", "<", "<=", ">", ">="}
-	subjects  = []string{"errors", "sent", "retries", "replicas", "final replicas", "mean", "max", "p50", "p90", "p95", "p99", "p99.9"}
+	subjects  = []string{
+		"errors", "sent", "retries", "status", "replicas", "final replicas", "mean", "max", "p50", "p90", "p95", "p99", "p99.9",
+		"held lost", "held open", "held p99", "reloads", "answer", "growth",
+	}
 )
 
-// ParseExpectation reads one sentence. Phases are checked by Parse, which knows them.
+// ParseExpectation reads one sentence. Phases and targets are checked by Parse, which knows them.
 func ParseExpectation(text string) (Expectation, error) {
 	words := strings.Fields(text)
 	e := Expectation{Text: strings.Join(words, " ")}
-	if len(words) > 1 && words[0] == "final" {
-		words = slices.Concat([]string{"final " + words[1]}, words[2:])
-	}
-	if len(words) < 3 {
-		return e, fmt.Errorf("read expectation %q: want a sentence like \"errors = 0\" or \"p99 < 200ms in peak\"", e.Text)
-	}
-	e.Subject, e.Op = words[0], words[1]
-	if !slices.Contains(subjects, e.Subject) {
-		return e, fmt.Errorf("read expectation %q: nothing is called %q%s", e.Text, e.Subject, label.DidYouMean(e.Subject, subjects))
-	}
-	if !slices.Contains(operators, e.Op) {
-		return e, fmt.Errorf("read expectation %q: want one of %s, not %q", e.Text, strings.Join(operators, " "), e.Op)
-	}
-	if err := e.readValue(words[2]); err != nil {
-		return e, fmt.Errorf("read expectation %q: %w", e.Text, err)
-	}
-	if err := e.readScope(words[3:]); err != nil {
+	if err := e.read(words); err != nil {
 		return e, fmt.Errorf("read expectation %q: %w", e.Text, err)
 	}
 	return e, nil
 }
 
+func (e *Expectation) read(words []string) error {
+	if len(words) > 1 && (words[0] == "final" || words[0] == "held") {
+		words = slices.Concat([]string{words[0] + " " + words[1]}, words[2:])
+	}
+	if len(words) < 3 {
+		return errors.New("want a sentence like \"errors = 0\" or \"p99 < 200ms in peak\"")
+	}
+	e.Subject = words[0]
+	if !slices.Contains(subjects, e.Subject) {
+		return fmt.Errorf("nothing is called %q%s", e.Subject, label.DidYouMean(e.Subject, subjects))
+	}
+	words, err := e.readObject(words[1:])
+	if err != nil {
+		return err
+	}
+	if len(words) < 2 {
+		return fmt.Errorf("want a comparison such as \"= 0\" after %s", e.Subject)
+	}
+	e.Op = words[0]
+	if !slices.Contains(operators, e.Op) {
+		return fmt.Errorf("want one of %s, not %q", strings.Join(operators, " "), e.Op)
+	}
+	if err := e.readValue(words[1]); err != nil {
+		return err
+	}
+	return e.readScope(words[2:])
+}
+
+// readObject takes what stands between some subjects and their comparison: the code of a status, the address of an answer.
+func (e *Expectation) readObject(words []string) ([]string, error) {
+	switch e.Subject {
+	case "status":
+		code, err := strconv.Atoi(words[0])
+		if err != nil || code < 100 || code > 599 {
+			return nil, fmt.Errorf("want a status code such as 429, not %q", words[0])
+		}
+		e.Code = code
+		return words[1:], nil
+	case "answer", "growth":
+		e.URL, words = words[0], words[1:]
+		if u, err := url.Parse(e.URL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			return nil, fmt.Errorf("want an address such as http://127.0.0.1/votes, not %q", e.URL)
+		}
+		if len(words) > 0 && !slices.Contains(operators, words[0]) {
+			e.Field, words = words[0], words[1:]
+		}
+	}
+	return words, nil
+}
+
 func (e *Expectation) readValue(word string) error {
 	percent, isPercent := strings.CutSuffix(word, "%")
 	switch {
-	case e.Latency():
+	case e.Subject == "answer" || e.Subject == "growth":
+		return e.readCount(word)
+	case e.Latency() || e.Subject == "held p99":
 		d, err := time.ParseDuration(word)
 		if err != nil || d < 0 {
 			return fmt.Errorf("%s is a time such as 200ms, not %q", e.Subject, word)
 		}
 		e.Unit, e.Value = Milliseconds, float64(d)/float64(time.Millisecond)
 		return nil
-	case isPercent && (e.Subject == "errors" || e.Subject == "sent"):
+	case isPercent && slices.Contains([]string{"errors", "sent", "status"}, e.Subject):
 		v, err := strconv.ParseFloat(percent, 64)
 		if err != nil || !(v >= 0 && v <= 100) {
 			return fmt.Errorf("want 0%% to 100%%, not %q", word)
@@ -101,16 +141,39 @@ func (e *Expectation) readValue(word string) error {
 	return nil
 }
 
+// readCount reads a number, or the name of a number that the client counts.
+func (e *Expectation) readCount(word string) error {
+	names := []string{"sent", "succeeded"}
+	if slices.Contains(names, word) {
+		e.Than = word
+		return nil
+	}
+	v, err := strconv.ParseFloat(word, 64)
+	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+		return fmt.Errorf("want a number, sent or succeeded, not %q%s", word, label.DidYouMean(word, names))
+	}
+	e.Value = v
+	return nil
+}
+
 func (e *Expectation) readScope(words []string) error {
+	if e.Than != "" && len(words) > 1 && words[0] == "of" {
+		e.Target, words = words[1], words[2:]
+	}
 	if len(words) == 0 {
 		return nil
 	}
-	scopes := map[string][]string{"replicas": {"in", "by"}, "final replicas": {"within"}}
+	scopes := map[string][]string{
+		"replicas": {"in", "by"}, "final replicas": {"within"}, "answer": {"within"}, "growth": {"within"}, "reloads": {}, "held p99": {},
+	}
 	allowed, special := scopes[e.Subject]
 	if !special {
 		allowed = []string{"in"}
 	}
 	word, rest := words[0], strings.Join(words[1:], " ")
+	if len(allowed) == 0 {
+		return fmt.Errorf("%s is of the whole run: leave out %q", e.Subject, strings.Join(words, " "))
+	}
 	if !slices.Contains(allowed, word) || rest == "" {
 		return fmt.Errorf("%s may end with %s, not with %q", e.Subject, scopeHelp(allowed), strings.Join(words, " "))
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,10 +11,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Parse reads a scenario. The file's name is for messages only; lookup is the environment. The error is Problems: all that is
-// wrong, each with its line.
-func Parse(file string, data []byte, lookup func(string) (string, bool)) (*Scenario, error) {
-	d := &decoder{file: file, lookup: lookup}
+// Parse reads a scenario. The file's name is for messages only; lookup is the environment, and open reads a file that the
+// scenario names, by a name relative to the scenario's folder. The error is Problems: all that is wrong, each with its line.
+func Parse(file string, data []byte, lookup func(string) (string, bool), open func(string) ([]byte, error)) (*Scenario, error) {
+	d := &decoder{file: file, lookup: lookup, open: open}
 	reader := yaml.NewDecoder(bytes.NewReader(data))
 	var document, second yaml.Node
 	if err := reader.Decode(&document); errors.Is(err, io.EOF) {
@@ -34,8 +33,9 @@ func Parse(file string, data []byte, lookup func(string) (string, bool)) (*Scena
 	if len(document.Content) > 0 {
 		root = document.Content[0]
 	}
-	lines := d.scenario(root, s)
-	d.check(s, lines)
+	var at places
+	at.top = d.object(root, "a scenario", d.fields(s, &at))
+	d.check(s, at)
 	if len(d.problems) > 0 {
 		slices.SortStableFunc(d.problems, func(a, b Problem) int { return a.Line - b.Line })
 		return nil, d.problems
@@ -57,94 +57,79 @@ func syntax(file string, err error) Problem {
 
 // places remembers the lines that checks across the whole file point to; 0 is a key that is not there.
 type places struct {
-	name, targets, phases, observe int
-	target, phase                  []int
+	top                 map[string]int
+	target, phase, hold []int
 }
 
-func (d *decoder) scenario(root *yaml.Node, s *Scenario) places {
-	var at places
-	d.object(root, "a scenario", map[string]func(*yaml.Node){
-		"name": func(n *yaml.Node) {
-			at.name = n.Line
-			name, ok := d.text(n, "name")
-			if ok && name == "" {
-				d.problem(n.Line, "the scenario needs a name")
-			}
-			s.Name = name
-		},
-		"about":       d.textTo(&s.About, "about"),
-		"keepAlive":   d.boolTo(&s.KeepAlive, "keepAlive"),
-		"timeout":     d.durationTo(&s.Timeout, "timeout"),
-		"connections": d.wholeTo(&s.Connections, "connections", 50_000),
-		"allow": func(n *yaml.Node) {
-			d.list(n, "allow", func(n *yaml.Node) {
-				if host, ok := d.text(n, "allow"); ok {
-					s.Allow = append(s.Allow, host)
-				}
-			})
-		},
-		"targets": func(n *yaml.Node) {
-			at.targets = n.Line
+func (d *decoder) fields(s *Scenario, at *places) []field {
+	return []field{
+		{"name", "text", "what the report is headed with; needed", d.textTo(&s.Name, "name")},
+		{"about", "text", "what the test is about, for readers of the report", d.textTo(&s.About, "about")},
+		{"targets", "list", "what is sent, see Targets; needed", func(n *yaml.Node) {
 			d.list(n, "targets", func(n *yaml.Node) {
 				at.target = append(at.target, n.Line)
 				s.Targets = append(s.Targets, d.target(n))
 			})
-		},
-		"phases": func(n *yaml.Node) {
-			at.phases = n.Line
+		}},
+		{"phases", "list", "how much is sent and when, see Phases; needed", func(n *yaml.Node) {
 			d.list(n, "phases", func(n *yaml.Node) {
 				at.phase = append(at.phase, n.Line)
 				s.Phases = append(s.Phases, d.phase(n, s.Phases))
 			})
-		},
-		"observe": func(n *yaml.Node) {
-			at.observe = n.Line
-			d.observe(n, &s.Observe)
-		},
-		"expect": func(n *yaml.Node) { d.list(n, "expect", func(n *yaml.Node) { d.expectation(n, s) }) },
-		"limit": func(n *yaml.Node) {
-			d.object(n, "limit", map[string]func(*yaml.Node){
-				"requests": d.wholeTo(&s.Limit.Requests, "limit.requests", 1_000_000_000),
-				"duration": d.durationTo(&s.Limit.Duration, "limit.duration"),
-				"rate":     func(n *yaml.Node) { s.Limit.Rate = d.rate(n, "limit.rate") },
+		}},
+		{"hold", "list", "connections that are opened and kept, see Held connections", func(n *yaml.Node) {
+			d.list(n, "hold", func(n *yaml.Node) {
+				at.hold = append(at.hold, n.Line)
+				s.Hold = append(s.Hold, d.hold(n))
 			})
-		},
-	})
-	return at
-}
-
-func (d *decoder) target(n *yaml.Node) Target {
-	t, before := Target{Method: http.MethodGet, Weight: 1}, len(d.problems)
-	d.object(n, "a target", map[string]func(*yaml.Node){
-		"url":    d.textTo(&t.URL, "url"),
-		"method": d.textTo(&t.Method, "method"),
-		"body":   d.textTo(&t.Body, "body"),
-		"weight": d.wholeTo(&t.Weight, "weight", 1000),
-		"headers": func(n *yaml.Node) {
-			if n.Kind != yaml.MappingNode {
-				d.problem(n.Line, "headers must be a list of names and values")
-				return
-			}
-			for i := 0; i+1 < len(n.Content); i += 2 {
-				if value, ok := d.text(resolve(n.Content[i+1]), n.Content[i].Value); ok {
-					t.Headers = append(t.Headers, Header{n.Content[i].Value, value})
-				}
-			}
-		},
-	})
-	if t.URL == "" && len(d.problems) == before {
-		d.problem(n.Line, "a target needs a url")
+		}},
+		{"events", "list", "what is done to the service meanwhile, see Events", func(n *yaml.Node) {
+			d.list(n, "events", func(n *yaml.Node) { s.Events = append(s.Events, d.event(n)...) })
+		}},
+		{"observe", "object", "what is looked at once a second, see What is observed", func(n *yaml.Node) {
+			d.object(n, "observe", d.observeFields(&s.Observe))
+		}},
+		{"expect", "list", "what must be true of the run, see Expectations", func(n *yaml.Node) {
+			d.list(n, "expect", func(n *yaml.Node) { d.expectation(n, s) })
+		}},
+		{"allow", "list of hosts", "hosts beside this machine that may be loaded, as HOST or HOST:PORT", d.texts(&s.Allow, "allow")},
+		{"keepAlive", "true", "false opens a connection for each request", d.boolTo(&s.KeepAlive, "keepAlive")},
+		{"timeout", "10s", "the longest that a request may take, from when it was due", d.durationTo(&s.Timeout, "timeout")},
+		{"connections", "500", "most requests on their way at one time; those that are due meanwhile wait, and their latency counts the wait", d.wholeTo(&s.Connections, "connections", 50_000)},
+		{"engine", "address", "the Docker Engine on which events act, such as unix:///var/run/docker.sock; unless given, that of observe.swarm, or this machine's", d.textTo(&s.Engine, "engine")},
+		{"limit", "object", "what the file may ask for at most, see Limits", func(n *yaml.Node) { d.object(n, "limit", d.limitFields(&s.Limit)) }},
 	}
-	return t
 }
 
-func (d *decoder) observe(n *yaml.Node, o *Observe) {
-	d.object(n, "observe", map[string]func(*yaml.Node){
-		"service": d.textTo(&o.Service, "service"),
-		"scaler":  d.webTo(&o.Scaler, "scaler"),
-		"proxy":   d.webTo(&o.Proxy, "proxy"),
-		"swarm":   d.textTo(&o.Swarm, "swarm"),
-	})
+func (d *decoder) observeFields(o *Observe) []field {
+	return []field{
+		{"service", "name", "the swarm service that expectations about replicas mean; needed when anything is observed", d.textTo(&o.Service, "service")},
+		{"others", "list of names", "further services, for the report", d.texts(&o.Others, "others")},
+		{"scaler", "http://HOST:PORT", "the scaler's API: replicas and decisions", d.webTo(&o.Scaler, "scaler")},
+		{"proxy", "http://HOST:PORT", "the proxy's API: connections, queue, reloads", d.webTo(&o.Proxy, "proxy")},
+		{"swarm", "address", "a manager's Docker Engine, such as unix:///var/run/docker.sock: replicas as the swarm sees them", d.textTo(&o.Swarm, "swarm")},
+		{"influx", "{url, token, org, bucket}", "the InfluxDB that proxies and scaler write to, where their APIs cannot be reached", func(n *yaml.Node) {
+			d.object(n, "influx", d.influxFields(&o.Influx))
+		}},
+	}
+}
+
+func (d *decoder) influxFields(i *Influx) []field {
+	i.Bucket = DefaultBucket
+	return []field{
+		{"url", "http://HOST:8086", "its address; needed", d.webTo(&i.URL, "url")},
+		{"token", "text", "for 1.8 user:password; better from the environment than in the file", d.textTo(&i.Token, "token")},
+		{"org", "text", "empty for 1.8", d.textTo(&i.Org, "org")},
+		{"bucket", DefaultBucket, "for 1.8 database/retention policy", d.textTo(&i.Bucket, "bucket")},
+	}
+}
+
+func (d *decoder) limitFields(l *Limit) []field {
+	return []field{
+		{"requests", "1000000", "requests of the whole run", d.wholeTo(&l.Requests, "limit.requests", 1_000_000_000)},
+		{"duration", "15m", "load and watching together", d.durationTo(&l.Duration, "limit.duration")},
+		{"rate", "10000", "requests per second at any time; a closed loop is slowed down to it", func(n *yaml.Node) { l.Rate = d.rate(n, "limit.rate") }},
+	}
 }
 
 func (d *decoder) expectation(n *yaml.Node, s *Scenario) {

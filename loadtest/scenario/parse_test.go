@@ -4,8 +4,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +23,18 @@ func environment(name string) (string, bool) {
 	return value, ok
 }
 
+// files are those that stand beside a scenario.
+func files(beside []txtar.File) func(string) ([]byte, error) {
+	return func(name string) ([]byte, error) {
+		for _, f := range beside {
+			if f.Name == name {
+				return f.Data, nil
+			}
+		}
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+}
+
 // Each file of testdata holds a scenario and what is wrong with it.
 func TestParseNamesEveryMistakeWithItsLine(t *testing.T) {
 	paths, err := filepath.Glob("testdata/*.txtar")
@@ -33,7 +47,7 @@ func TestParseNamesEveryMistakeWithItsLine(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = Parse(archive.Files[0].Name, archive.Files[0].Data, environment)
+			_, err = Parse(archive.Files[0].Name, archive.Files[0].Data, environment, files(archive.Files[2:]))
 			got := "ok\n"
 			if err != nil {
 				got = err.Error() + "\n"
@@ -63,7 +77,7 @@ phases:
 observe: {service: app, scaler: "http://127.0.0.1:8081/"}
 expect:
   - p99   <  200ms in calm
-`), environment)
+`), environment, files(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,9 +85,9 @@ expect:
 		File: "s.yml", Name: "small", KeepAlive: true, Timeout: 10 * time.Second, Connections: 500,
 		Targets: []Target{{URL: "http://127.0.0.1:8123/vote", Method: "GET", Weight: 1}},
 		Phases: []Phase{
-			{"calm", Constant, []float64{20}, 10 * time.Second},
-			{"rise", Ramp, []float64{20, 200}, time.Minute}, // goes on from where calm was
-			{"stairs", Step, []float64{100, 50}, 20 * time.Second},
+			{Name: "calm", Kind: Constant, Rates: []float64{20}, Duration: 10 * time.Second},
+			{Name: "rise", Kind: Ramp, Rates: []float64{20, 200}, Duration: time.Minute}, // goes on from where calm was
+			{Name: "stairs", Kind: Step, Rates: []float64{100, 50}, Duration: 20 * time.Second},
 		},
 		Observe: Observe{Service: "app", Scaler: "http://127.0.0.1:8081"},
 		Expect:  []Expectation{{Text: "p99 < 200ms in calm", Line: 11, Subject: "p99", Op: "<", Value: 200, Unit: Milliseconds, Phase: "calm"}},
@@ -81,6 +95,31 @@ expect:
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("scenario (-want +got):\n%s", diff)
+	}
+}
+
+func TestAnEventMayHappenSeveralTimes(t *testing.T) {
+	s, err := Parse("s.yml", []byte(`
+name: reloads
+targets: [{url: "http://localhost/"}]
+phases: [{name: a, rate: 1, duration: 10s}]
+events:
+  - {at: 2s, times: 3, every: 500ms, reload: "http://127.0.0.1:8080/"}
+`), environment, files(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range s.Events {
+		got = append(got, fmt.Sprint(e.At, " ", e.Name, " ", e.Call.URL))
+	}
+	want := []string{
+		"2s reload the proxy (1 of 3) http://127.0.0.1:8080/v1/docker-flow-proxy/reload",
+		"2.5s reload the proxy (2 of 3) http://127.0.0.1:8080/v1/docker-flow-proxy/reload",
+		"3s reload the proxy (3 of 3) http://127.0.0.1:8080/v1/docker-flow-proxy/reload",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
 	}
 }
 
@@ -109,15 +148,32 @@ func TestExpandFollowsTheShell(t *testing.T) {
 	}
 }
 
+func FuzzParseTrace(f *testing.F) {
+	f.Add([]byte("second,rate\n0,10\n5,20\n"))
+	f.Add([]byte("0,1\n1e9,2"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		points, _, err := ParseTrace(data)
+		if err != nil {
+			return
+		}
+		for i := 1; i < len(points); i++ {
+			if points[i].At <= points[i-1].At || points[i].Rate < 0 {
+				t.Fatalf("point %v after %v", points[i], points[i-1])
+			}
+		}
+	})
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add([]byte("name: a\ntargets: [{url: 'http://localhost'}]\nphases: [{name: a, rate: 1, duration: 1s}]\n"))
 	f.Add([]byte("a: &a [*a]"))
+	f.Add([]byte("name: a\ntargets: [{url: 'http://localhost'}]\nphases: [{name: a, kind: sawtooth, low: 1, high: 9, period: 1s, duration: 3s}, {name: b, kind: closed, users: 3, duration: 1s}]\nevents: [{at: 1s, kill: {service: a}}]\nhold: [{url: 'ws://localhost', connections: 4}]\n"))
 	f.Add([]byte("name: ${X\n---\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		s, err := Parse("f.yml", data, environment)
+		s, err := Parse("f.yml", data, environment, files(nil))
 		var problems Problems
 		switch {
-		case err == nil && NewSchedule(s.Phases).Len() == 0:
+		case err == nil && NewSchedule(s.Phases).Len() == 0 && !slices.ContainsFunc(s.Phases, func(p Phase) bool { return p.Users > 0 }):
 			t.Fatal("a scenario that asks for nothing was accepted")
 		case err != nil && (!errors.As(err, &problems) || len(problems) == 0):
 			t.Fatalf("error without problems: %v", err)

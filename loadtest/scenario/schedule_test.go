@@ -45,7 +45,7 @@ func TestScheduleKeepsItsPromises(t *testing.T) {
 		s := NewSchedule(given)
 		area := 0.0
 		for _, p := range s.pieces {
-			area += p.area()
+			area += p.total()
 		}
 		if math.Abs(float64(s.Len())-area) > 0.5+1e-6 {
 			t.Fatalf("%d requests for an area of %f", s.Len(), area)
@@ -131,17 +131,80 @@ func phases(kind Kind, length time.Duration, rates ...float64) []Phase {
 
 func drawPhases(t *rapid.T) []Phase {
 	rate := rapid.OneOf(rapid.Just(0.0), rapid.Float64Range(0, 50))
+	time := func(most int, name string) time.Duration {
+		return time.Duration(rapid.IntRange(1, most).Draw(t, name)) * time.Millisecond
+	}
 	var out []Phase
 	for range rapid.IntRange(1, 5).Draw(t, "phases") {
-		length := time.Duration(rapid.IntRange(1, 20_000).Draw(t, "ms")) * time.Millisecond
-		switch kind := rapid.SampledFrom([]Kind{Constant, Ramp, Step}).Draw(t, "kind"); kind {
-		case Ramp:
-			out = append(out, Phase{Kind: kind, Rates: []float64{rate.Draw(t, "from"), rate.Draw(t, "to")}, Duration: length})
+		p := Phase{Duration: time(20_000, "ms"), Rates: []float64{rate.Draw(t, "one"), rate.Draw(t, "two")}}
+		switch p.Kind = rapid.SampledFrom([]Kind{Constant, Ramp, Step, Sine, Spike, Sawtooth, Replay, Closed}).Draw(t, "kind"); p.Kind {
 		case Step:
-			out = append(out, Phase{Kind: kind, Rates: rapid.SliceOfN(rate, 1, 4).Draw(t, "rates"), Duration: length})
-		default:
-			out = append(out, Phase{Kind: kind, Rates: []float64{rate.Draw(t, "rate")}, Duration: length})
+			p.Rates = rapid.SliceOfN(rate, 1, 4).Draw(t, "rates")
+		case Constant:
+			p.Rates = p.Rates[:1]
+		case Sine, Sawtooth:
+			p.Period = time(30_000, "period") + 10_000_000
+		case Spike:
+			p.Width = time(int(p.Duration.Milliseconds()), "width")
+			p.At = (p.Duration - p.Width) / 2
+		case Replay:
+			p.Points = []Point{{0, rate.Draw(t, "first")}}
+			for p.Points[len(p.Points)-1].At < p.Duration {
+				p.Points = append(p.Points, Point{p.Points[len(p.Points)-1].At + time(9_000, "gap"), rate.Draw(t, "point")})
+			}
 		}
+		out = append(out, p)
 	}
 	return out
+}
+
+// What is due until a moment is the area under the rate until then, which a sum of thin slices gives without any of the formulas.
+func TestRequestsAreTheAreaUnderTheRate(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := NewSchedule(drawPhases(t))
+		until := time.Duration(rapid.Int64Range(0, int64(s.Duration())).Draw(t, "until"))
+		const slices = 200_000
+		area, width := 0.0, until.Seconds()/slices
+		for i := range slices {
+			area += s.Rate(time.Duration((float64(i)+0.5)*width*1e9)) * width
+		}
+		if got := float64(s.Before(until)); math.Abs(got-area) > 1 {
+			t.Fatalf("%g requests are due until %s, the area is %.3f", got, until, area)
+		}
+	})
+}
+
+func TestShapesAskForWhatTheySay(t *testing.T) {
+	second := time.Second
+	tests := []struct {
+		name  string
+		phase Phase
+		rates map[time.Duration]float64
+		len   int
+		peak  float64
+	}{
+		{"a sine starts low and is high after half a period", Phase{Kind: Sine, Rates: []float64{10, 30}, Period: 8 * second, Duration: 16 * second},
+			map[time.Duration]float64{0: 10, 2 * second: 20, 4 * second: 30, 8 * second: 10, 12 * second: 30}, 320, 30},
+		{"a sine that is cut short never reaches its peak", Phase{Kind: Sine, Rates: []float64{10, 30}, Period: 8 * second, Duration: 2 * second},
+			map[time.Duration]float64{0: 10}, 27, 20}, // 40 - 80/(2π)·sin(π/2) = 27.27
+		{"a spike stands out of its base", Phase{Kind: Spike, Rates: []float64{10, 100}, At: 3 * second, Width: 2 * second, Duration: 10 * second},
+			map[time.Duration]float64{0: 10, 2999 * time.Millisecond: 10, 3 * second: 100, 4999 * time.Millisecond: 100, 5 * second: 10}, 280, 100},
+		{"a sawtooth rises and falls at once", Phase{Kind: Sawtooth, Rates: []float64{0, 100}, Period: 4 * second, Duration: 10 * second},
+			map[time.Duration]float64{0: 0, 2 * second: 50, 4 * second: 0, 9 * second: 25}, 450, 100},
+		{"a replay goes straight from point to point", Phase{Kind: Replay, Points: []Point{{0, 10}, {10 * second, 30}, {20 * second, 0}}, Duration: 15 * second},
+			map[time.Duration]float64{0: 10, 5 * second: 20, 10 * second: 30, 14 * second: 18}, 313, 30}, // 200 + 112.5 rounded
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := NewSchedule([]Phase{tt.phase})
+			for at, want := range tt.rates {
+				if got := s.Rate(at); math.Abs(got-want) > 1e-6 {
+					t.Errorf("%g/s at %s, want %g", got, at, want)
+				}
+			}
+			if s.Len() != tt.len || math.Abs(s.Peak()-tt.peak) > 1e-6 {
+				t.Errorf("%d requests, at most %g/s; want %d and %g", s.Len(), s.Peak(), tt.len, tt.peak)
+			}
+		})
+	}
 }

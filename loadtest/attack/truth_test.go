@@ -1,0 +1,149 @@
+package attack
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"sluice/loadtest/scenario"
+)
+
+// The server knows how long each answer took. A client can only add to that, so the slowest so-and-so many are at least as slow as they were
+// made, whatever else the machine does; and the fast ones are too many to be touched.
+func TestLatenciesAreThoseOfTheServer(t *testing.T) {
+	var served atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		switch n := served.Add(1); {
+		case n%100 == 0:
+			stall(r.Context(), 400*time.Millisecond)
+		case n%10 == 0:
+			stall(r.Context(), 100*time.Millisecond)
+		}
+	}))
+	defer server.Close()
+	var latencies []time.Duration
+	for _, o := range attack(t, load(server.URL, 500, 2*time.Second)) {
+		latencies = append(latencies, o.Latency())
+	}
+	slices.Sort(latencies)
+	if len(latencies) != 1000 {
+		t.Fatalf("%d requests, want 1000", len(latencies))
+	}
+	for _, want := range []struct {
+		rank    int // of 1000
+		atLeast time.Duration
+		below   time.Duration
+	}{{500, 0, 100 * time.Millisecond}, {900, 100 * time.Millisecond, 400 * time.Millisecond}, {989, 100 * time.Millisecond, time.Minute}, {990, 400 * time.Millisecond, time.Minute}} {
+		if got := latencies[want.rank]; got < want.atLeast || got >= want.below {
+			t.Errorf("request %d of 1000 by latency took %s, want %s to %s", want.rank, got, want.atLeast, want.below)
+		}
+	}
+}
+
+// Coordinated omission: while the server stands still, a client that waits for answers sends nothing and so measures one slow request. Here every
+// request that was due meanwhile is sent, and none of them can have ended before the server went on.
+func TestEveryRequestThatWasDueInAStallWaitsForItsEnd(t *testing.T) {
+	var mu sync.Mutex
+	var served int
+	var from, to time.Duration
+	start := time.Now()
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		mu.Lock() // everyone who comes meanwhile stands here
+		defer mu.Unlock()
+		if served++; served == 100 {
+			from = time.Since(start)
+			<-time.After(time.Second)
+			to = time.Since(start)
+		}
+	}))
+	defer server.Close()
+	s := load(server.URL, 200, 2*time.Second)
+	s.Connections = 400
+	var got outcomes
+	schedule := scenario.NewSchedule(s.Phases)
+	if _, err := Run(t.Context(), s, schedule, start, got.add); err != nil {
+		t.Fatal(err)
+	}
+	want := schedule.Before(to) - schedule.Before(from)
+	waited := 0
+	for _, o := range got.all {
+		if o.Due >= from && o.Due < to {
+			waited++
+			if o.Done < to || o.Latency() < to-o.Due {
+				t.Errorf("the request due at %s ended at %s, while the server stood still until %s", o.Due, o.Done, to)
+			}
+		}
+	}
+	if waited != want || want < 190 {
+		t.Errorf("%d requests waited, want the %d that were due from %s to %s", waited, want, from, to)
+	}
+	if kinds := count(got.all); kinds[""] != 400 {
+		t.Errorf("outcomes %v, want 400 good ones", kinds)
+	}
+}
+
+func TestEveryRequestIsSentAtMostOnceAndNotBeforeItIsDue(t *testing.T) {
+	var served atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { served.Add(1) }))
+	defer server.Close()
+	s := load(server.URL, 0, 0)
+	s.Phases = []scenario.Phase{
+		{Name: "wave", Kind: scenario.Sine, Rates: []float64{0, 1000}, Period: 500 * time.Millisecond, Duration: time.Second},
+		{Name: "spike", Kind: scenario.Spike, Rates: []float64{10, 2000}, At: 100 * time.Millisecond, Width: 200 * time.Millisecond, Duration: 500 * time.Millisecond},
+	}
+	schedule := scenario.NewSchedule(s.Phases)
+	got := attack(t, s)
+	if len(got) != schedule.Len() || int(served.Load()) != schedule.Len() {
+		t.Errorf("%d outcomes, %d served, want %d", len(got), served.Load(), schedule.Len())
+	}
+	slices.SortFunc(got, func(a, b Outcome) int { return int(a.Due - b.Due) })
+	for n, o := range got {
+		if due, phase := schedule.Due(n); o.Due != due || o.Phase != phase || o.Sent < due {
+			t.Fatalf("request %d of phase %d was due at %s and sent at %s, want phase %d at %s", n, o.Phase, o.Due, o.Sent, phase, due)
+		}
+	}
+}
+
+func TestAClosedLoopWaitsForItsAnswersAndThinks(t *testing.T) {
+	var now, most, served atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if n := now.Add(1); n > most.Load() {
+			most.Store(n)
+		}
+		served.Add(1)
+		stall(r.Context(), 50*time.Millisecond)
+		now.Add(-1)
+	}))
+	defer server.Close()
+	s := load(server.URL, 0, 0)
+	s.Phases = []scenario.Phase{{Name: "people", Kind: scenario.Closed, Rates: []float64{0}, Users: 4, Think: 50 * time.Millisecond, Duration: time.Second}}
+	got := attack(t, s)
+	// A round takes at least 100 ms: no user comes to more than ten in a second.
+	if len(got) > 40 || len(got) < 8 || int(served.Load()) != len(got) || most.Load() > 4 {
+		t.Errorf("%d requests, %d served, %d at one time; want at most 40 by 4 users", len(got), served.Load(), most.Load())
+	}
+	for _, o := range got {
+		if o.Due != o.Sent && o.Lateness() > 100*time.Millisecond || o.Kind != "" || o.Sent > time.Second {
+			t.Errorf("%+v: want latency from sending, no failure, none after the phase", o)
+		}
+	}
+}
+
+func TestAClosedLoopKeepsTheLimits(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	s := load(server.URL, 0, 0)
+	s.Phases = []scenario.Phase{{Name: "people", Kind: scenario.Closed, Rates: []float64{0}, Users: 50, Duration: time.Second}}
+	s.Limit.Rate = 100
+	if n := len(attack(t, s)); n > 101 || n < 20 {
+		t.Errorf("%d requests in a second, want the limit of 100", n)
+	}
+	s.Limit = scenario.Limit{Requests: 30, Rate: 1e6}
+	if n := len(attack(t, s)); n != 30 {
+		t.Errorf("%d requests, want the limit of 30", n)
+	}
+}

@@ -1,0 +1,87 @@
+package report
+
+import (
+	"image/png"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/loadtest/result"
+)
+
+func TestPagesDrawAllTheirCharts(t *testing.T) {
+	c, err := Compare([]Run{{"before", example()}, {"after", tuned()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	tests := []struct{ name, page, charts string }{
+		// Requests, latency, held connections, connections, requests at the proxy, replicas, workers, distribution.
+		{"a run", render(t, example()), `data-charts="8"`},
+		{"an empty run", render(t, result.Upgrade(result.Result{Scenario: "none", Started: time.Unix(0, 0)})), `data-charts="1"`},
+		// Answered, failed, p99, p50, held, connections, replicas, distribution.
+		{"runs", comparison(t, c), `data-charts="8"`},
+	}
+	for _, tt := range tests {
+		path := filepath.Join(dir, tt.name+".html")
+		if err := os.WriteFile(path, []byte(tt.page), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		browser, err := findBrowser()
+		if err != nil {
+			t.Skip(err)
+		}
+		document, err := headless(t.Context(), browser, path, 800, "--dump-dom")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if head, _, _ := strings.Cut(string(document), "<head>"); !strings.Contains(head, tt.charts) {
+			t.Errorf("%s: %s, want %s", tt.name, head, tt.charts)
+		}
+	}
+}
+
+func comparison(t *testing.T, c Comparison) string {
+	t.Helper()
+	var out strings.Builder
+	if err := WriteComparison(&out, c); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func TestAPictureIsAsHighAsAskedAndReplacesAnOldOne(t *testing.T) {
+	if _, err := findBrowser(); err != nil {
+		t.Skip(err)
+	}
+	dir := t.TempDir()
+	page, picture := filepath.Join(dir, "a page.html"), filepath.Join(dir, "picture.png")
+	if err := os.WriteFile(page, []byte(render(t, example())), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(picture, []byte("old"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := Picture(t.Context(), page, picture, 300); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(picture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	size, err := png.DecodeConfig(f)
+	if err != nil || size.Width != pictureWidth || size.Height != 300 {
+		t.Errorf("the picture is %d by %d, %v; want %d by 300", size.Width, size.Height, err, pictureWidth)
+	}
+}
+
+func TestWithoutABrowserAPictureSaysWhatIsMissing(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	err := Picture(t.Context(), "page.html", "picture.png", 0)
+	if err == nil || !strings.Contains(err.Error(), "none of chromium, chromium-browser, google-chrome is in PATH") {
+		t.Errorf("error %v", err)
+	}
+}
