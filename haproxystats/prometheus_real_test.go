@@ -1,6 +1,7 @@
 package haproxystats_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -131,7 +132,9 @@ func ask(t *testing.T, socket, command string) string {
 // scrape reads HAProxy's metrics: name{labels} -> value.
 func scrape(t *testing.T, dir string) map[string]float64 {
 	t.Helper()
-	client := http.Client{Transport: &http.Transport{Dial: func(string, string) (net.Conn, error) { return net.Dial("unix", filepath.Join(dir, "m.sock")) }}}
+	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(dir, "m.sock"))
+	}}}
 	response, err := client.Get("http://haproxy/metrics")
 	if err != nil {
 		t.Fatal(err)

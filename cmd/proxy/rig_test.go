@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -74,7 +75,7 @@ func newRigAt(t *testing.T, bind string) *rig {
 	entry := haproxytest.Address(t)
 	r.url = "http://" + entry
 	var c controlSettings
-	c.Dir, c.HAProxy, c.Network, c.DefaultPorts, c.BindPorts = t.TempDir(), binary, "proxy", entry, bind
+	c.Dir, c.HAProxy, c.Network, c.DefaultPorts, c.BindPorts = openDir(t), binary, "proxy", entry, bind
 	for _, s := range []*seconds{&c.TimeoutConnect, &c.TimeoutClient, &c.TimeoutServer, &c.TimeoutQueue, &c.TimeoutTunnel, &c.TimeoutHTTPRequest, &c.TimeoutHTTPKeepAlive, &c.HardStopAfter} {
 		*s = seconds(5 * time.Second)
 	}
@@ -200,4 +201,14 @@ func portOf(t *testing.T, address string) int {
 		t.Fatal(err)
 	}
 	return int(addr.Port())
+}
+
+// openDir is a folder of the test that HAProxy's user may enter, as /var/lib is.
+func openDir(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
