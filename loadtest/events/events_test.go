@@ -101,7 +101,7 @@ func TestOutcomesAreMarked(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		mu.Lock()
-		got = append(got, fmt.Sprintf("%s %s%s %s %s", r.Method, r.Host, r.URL.Path, r.Header.Get("X-A"), body))
+		got = append(got, fmt.Sprintf("%s %s%s %s %s", r.Method, r.Host, r.URL.Path, r.Header.Get("X-A")+r.Header.Get("Authorization"), body))
 		mu.Unlock()
 		switch r.URL.Path {
 		case "/no":
@@ -116,7 +116,7 @@ func TestOutcomesAreMarked(t *testing.T) {
   - {at: 0s, request: {url: URL/no}}
   - {at: 0s, request: {url: URL/no, status: 503}}
   - {at: 0s, request: {url: URL/away}}
-  - {at: 0s, reload: URL}
+  - {at: 0s, reload: URL, token: secret}
   - {at: 0s, command: [sh, -c, "exit 0"]}
   - {at: 0s, name: a slip, optional: true, command: [sh, -c, "echo out of luck >&2; exit 3"]}
   - {at: 0s, command: [no-such-program]}
@@ -145,7 +145,7 @@ func TestOutcomesAreMarked(t *testing.T) {
 		t.Errorf("marks (-want +got):\n%s", diff)
 	}
 	if !slices.Contains(got, "PUT shop.example/a/ b c") || !slices.ContainsFunc(got, func(s string) bool {
-		return strings.HasPrefix(s, "POST ") && strings.Contains(s, "/v1/docker-flow-proxy/reload")
+		return strings.HasPrefix(s, "POST ") && strings.Contains(s, "/v1/docker-flow-proxy/reload Bearer secret")
 	}) {
 		t.Errorf("requests %q", got)
 	}

@@ -12,10 +12,11 @@ import (
 // reloadPath is where the proxy's API is asked for a reload.
 const reloadPath = "/v1/docker-flow-proxy/reload"
 
-// again says how often an event happens.
+// again says how often an event happens, and by whose right.
 type again struct {
 	times int
 	every time.Duration
+	token string
 }
 
 // maxTimes bounds how often one event happens.
@@ -28,6 +29,7 @@ func (d *decoder) eventFields(e *Event, a *again) []field {
 		{"times", "1", "how often it happens", d.wholeTo(&a.times, "times", maxTimes)},
 		{"every", "time", "from one time to the next; needed when there are several", d.durationTo(&a.every, "every")},
 		{"optional", "false", "true: the run does not fail when it fails", d.boolTo(&e.Optional, "optional")},
+		{"token", "text", "the proxy's API_TOKEN, which reload needs from anywhere but the proxy's own host", d.textTo(&a.token, "token")},
 	}, d.actionFields(e)...)
 }
 
@@ -55,7 +57,7 @@ func (d *decoder) actionFields(e *Event) []field {
 		container("start", "start it again"),
 		container("pause", "freeze a container"),
 		container("resume", "let it go on"),
-		action("reload", "http://HOST:PORT", "ask the proxy whose API this is for a reload; a proxy that wants a token is asked by request", func(n *yaml.Node) {
+		action("reload", "http://HOST:PORT", "ask the proxy whose API this is for a reload; see token", func(n *yaml.Node) {
 			var api string
 			before := len(d.problems)
 			if d.webTo(&api, "reload")(n); len(d.problems) == before {
@@ -87,6 +89,15 @@ func (d *decoder) event(n *yaml.Node) []Event {
 		d.problem(n.Line, "an event does one of %s", strings.Join(keys(d.actionFields(&Event{})), ", "))
 	} else if e.Name == "" {
 		e.Name = e.describe()
+	}
+	switch {
+	case a.token == "":
+	case e.Kind != "reload":
+		d.problem(given["token"], "a token belongs to reload; request has headers")
+	case strings.ContainsFunc(a.token, func(c rune) bool { return c <= ' ' || c > '~' }):
+		d.problem(given["token"], "token has a character that no header can hold")
+	default:
+		e.Call.Headers = append(e.Call.Headers, Header{"Authorization", "Bearer " + a.token})
 	}
 	if (a.times > 1) != (a.every > 0) {
 		d.problem(n.Line, "an event that happens several times needs times, such as 20, and every, such as 1s")
