@@ -18,7 +18,7 @@ check: ## formatting, vet, staticcheck, generated documentation, scripts
 	@! command -v shellcheck || shellcheck -x -P scripts scripts/* .ci/run deploy/images/*-entrypoint
 
 test: ready check ## everything, against the real HAProxy, InfluxDB, Docker and swarm; none left out
-	CI=true go test -count=1 -p 1 -timeout 15m ./...
+	CI=true go test -count=1 -p 2 -timeout 15m ./...
 
 ready: ## what the tests need: packages, tools, engine, swarm, images
 	scripts/setup
