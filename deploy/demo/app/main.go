@@ -3,6 +3,7 @@
 //
 //	request ──> waiting room (QUEUE) ──> one of CAPACITY places, for WORK ──> 200
 //	                   └─ full: 503
+//	WebSocket at /NAME/chat ──> echo
 //
 // On SIGTERM it goes on serving for DRAIN, so that the proxies can learn that it leaves, asking clients to close their
 // connections; then it finishes what it has and exits.
@@ -65,7 +66,10 @@ func run(ctx context.Context, cfg Config) error {
 		return nil
 	}
 	desk := NewDesk(host, cfg)
-	server := &http.Server{Addr: cfg.Listen, Handler: desk, ReadHeaderTimeout: 10 * time.Second}
+	mux := http.NewServeMux()
+	mux.Handle("/", desk)
+	mux.HandleFunc("/{service}/chat", chat)
+	server := &http.Server{Addr: cfg.Listen, Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)
 	go func() { failed <- server.ListenAndServe() }()
 	fmt.Printf("%s serves %d at a time, %v each, on %s\n", host, cfg.Capacity, cfg.Work, cfg.Listen)
