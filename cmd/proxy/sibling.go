@@ -37,8 +37,9 @@ type siblings struct {
 	client   *http.Client
 	pace     siblingPace
 	log      zerolog.Logger
-	again    func()                      // makes the reconciler look again
-	inForce  func(context.Context) error // waits until what was taken is in force
+	again    func() // makes the reconciler look again
+	// inForce waits until what was taken is in force, and says which of the certificates among it HAProxy refuses.
+	inForce func(ctx context.Context, certificates map[string]thing) error
 
 	found chan struct{} // one slot: look the siblings up again
 
