@@ -25,6 +25,9 @@ type Auth struct {
 	Users []User
 }
 
+// globalUsers is the userlist of USERS.
+const globalUsers = "users"
+
 // secretPrefix stands in front of what usersSecret says in the names of Docker secrets.
 const secretPrefix = "dfp_users_"
 
@@ -53,7 +56,7 @@ func (r *httpReader) auth() Auth {
 		return Auth{}
 	case !own:
 		r.origins["users"] = "USERS"
-		return Auth{List: "users", Realm: "defaultRealm", Users: r.opts.Users}
+		return Auth{List: globalUsers, Realm: "defaultRealm", Users: r.opts.Users}
 	}
 	users, culprit, err := r.users()
 	if err != nil {
