@@ -12,6 +12,21 @@ import (
 // complaint finds the line that HAProxy complains about: "[ALERT] (123) : config : parsing [/x/haproxy.cfg:57] : …".
 var complaint = regexp.MustCompile(`\[[^\[\]]*haproxy\.cfg:(\d+)\]\s*:?\s*(.*)`)
 
+// alerts leaves out warnings and notices, which are no reason to refuse and may be about anybody.
+func alerts(output string) string {
+	var kept strings.Builder
+	alert := true
+	for line := range strings.Lines(output) {
+		if strings.HasPrefix(line, "[") { // others continue the one before
+			alert = strings.HasPrefix(line, "[ALERT]")
+		}
+		if alert {
+			kept.WriteString(line)
+		}
+	}
+	return kept.String()
+}
+
 // anonymous finds the section in a complaint without a line, about what HAProxy looks up when it has read everything:
 // "[ALERT] (123) : config : Proxy 'web-be80_0': unable to find table 'x' …".
 var anonymous = regexp.MustCompile(`\[ALERT\].*?(?:[Pp]roxy|backend) '([^']+)'\s*:?,?\s*(.*)`)
@@ -21,7 +36,7 @@ var anonymous = regexp.MustCompile(`\[ALERT\].*?(?:[Pp]roxy|backend) '([^']+)'\s
 // the first backend that uses it. ok is false when no backend is named: then the fault is not a service's, or nobody can
 // tell whose.
 func Blame(c Config, output string) (backend, reason string, ok bool) {
-	lines := strings.Split(c.Text, "\n")
+	lines, output := strings.Split(c.Text, "\n"), alerts(output)
 	for _, match := range complaint.FindAllStringSubmatch(output, -1) {
 		n, err := strconv.Atoi(match[1])
 		if err != nil || n < 1 || n > len(lines) {
@@ -44,7 +59,7 @@ var settingComment = regexp.MustCompile(` # ([A-Z][A-Z_]+(?: [A-Z][A-Z_]+)*)$`)
 
 // BlameSetting finds the settings whose line HAProxy refused, the line, and HAProxy's own words.
 func BlameSetting(c Config, output string) (names, line, reason string, ok bool) {
-	lines := strings.Split(c.Text, "\n")
+	lines, output := strings.Split(c.Text, "\n"), alerts(output)
 	for _, match := range complaint.FindAllStringSubmatch(output, -1) {
 		if n, err := strconv.Atoi(match[1]); err == nil && n >= 1 && n <= len(lines) {
 			if found := settingComment.FindStringSubmatchIndex(lines[n-1]); found != nil {
@@ -121,7 +136,7 @@ var certificateComplaints = []*regexp.Regexp{
 // words. ok is false when none is named.
 func BlameCertificate(c Config, output string) (name, reason string, ok bool) {
 	text := strings.Split(c.Text, "\n")
-	for line := range strings.Lines(output) {
+	for line := range strings.Lines(alerts(output)) {
 		line = strings.TrimSpace(line)
 		place := complaint.FindStringSubmatch(line)
 		if place == nil {

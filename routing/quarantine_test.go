@@ -58,6 +58,7 @@ func TestBlameFindsTheBackendByTheLine(t *testing.T) {
 		{"the line of a backend's name", alert(at("backend a-")), "a-be80_0"},
 		{"a line below it", alert(at("server b.2")), "b-be80_0"},
 		{"the first complaint about a backend counts", alert(3) + alert(at("server b.2")) + alert(at("backend a-")), "b-be80_0"},
+		{"a warning blames nobody", strings.Replace(alert(at("server b.2")), "[ALERT]  ", "[WARNING]", 1), ""},
 		{"a user is the service's", alert(at("insecure-password")), "c-be80_0"},
 		{"a port is the service's", alert(at("bind *:6379")), "d-be6379_0"},
 		{"the frontend is nobody's", alert(at("use_backend")), ""},
