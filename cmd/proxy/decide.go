@@ -38,5 +38,5 @@ func (r *reconciler) decide(ctx context.Context, now time.Time, running routing.
 		return decision{}, err
 	}
 	problems = withoutSecrets(slices.Concat(problems, unbound, found, want.Problems, r.plain.judge(want, settings, r.log)))
-	return decision{change{want, table, marked(served, want)}, services, problems, routing.Notes(services, options), closed, release}, nil
+	return decision{change{want, table, settings, marked(served, want)}, services, problems, routing.Notes(services, options), closed, release}, nil
 }

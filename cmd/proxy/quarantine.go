@@ -27,7 +27,7 @@ func (r *reconciler) quarantine(ctx context.Context, next change, refused *hapro
 	}
 	name, reason, found := routing.Blame(next.want, refused.Output)
 	if !found {
-		name, reason = r.suspect(ctx, next.table)
+		name, reason = r.suspect(ctx, next)
 	}
 	reason = brief(reason, 500)
 	for _, b := range next.table.Backends {
