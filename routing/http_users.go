@@ -103,7 +103,8 @@ func (r *httpReader) users() (users []User, culprit string, err error) {
 		known := slices.Concat(secret, r.opts.Users)
 		same := slices.IndexFunc(known, func(k User) bool { return k.Name == u.Name })
 		if same < 0 {
-			return nil, "users", fmt.Errorf("has the user %q without a password, and neither usersSecret nor USERS has one", u.Name)
+			// its name is not repeated: it may be a password whose user was forgotten
+			return nil, "users", fmt.Errorf("has a user without a password (number %d), and neither usersSecret nor USERS has one", i+1)
 		}
 		users[i] = known[same]
 	}
@@ -114,9 +115,9 @@ func (r *httpReader) users() (users []User, culprit string, err error) {
 // and repeats no password.
 func ParseUsers(text string, encrypted bool) ([]User, error) {
 	users, err := parseUsers(text, encrypted)
-	for _, u := range users {
+	for i, u := range users {
 		if u.Password == "" {
-			return nil, fmt.Errorf("has the user %q without a password", u.Name)
+			return nil, fmt.Errorf("has a user without a password (number %d)", i+1)
 		}
 	}
 	return users, err
