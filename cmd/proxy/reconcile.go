@@ -44,6 +44,7 @@ type reconciler struct {
 	settings routing.Settings
 	files    *tlsFiles
 	plain    plainPorts
+	built    built
 	standing []label.Problem // of the settings, for as long as the program runs
 	log      zerolog.Logger
 	metrics  *metrics
