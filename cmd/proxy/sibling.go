@@ -122,6 +122,9 @@ func withoutSiblings(c controlSettings) (problems []label.Problem) {
 
 // run follows the siblings' addresses and keeps one loop for each, until ctx ends.
 func (s *siblings) run(ctx context.Context) {
+	if s == nil {
+		return
+	}
 	var loops sync.WaitGroup
 	defer loops.Wait()
 	for ctx.Err() == nil {
