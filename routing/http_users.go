@@ -175,8 +175,10 @@ type userlist struct {
 
 // userlists gives each list once, in the order of their names.
 func userlists(backends []Backend) (lists []userlist) {
+	there := map[string]bool{"": true}
 	for _, b := range backends {
-		if a := b.HTTP.Auth; a.List != "" && !slices.ContainsFunc(lists, func(l userlist) bool { return l.List == a.List }) {
+		if a := b.HTTP.Auth; !there[a.List] {
+			there[a.List] = true
 			lists = append(lists, userlist{Auth: a, Origin: httpOrigin(b, "users", "usersSecret")})
 		}
 	}
