@@ -21,17 +21,18 @@ func changeCertificates(running Running, want Config) (entering, leaving []Comma
 		entering = append(entering, Command{Line: "abort ssl cert " + running.Transaction, Expect: []string{"Transaction aborted", "No ongoing transaction"},
 			Certificate: running.Transaction, Reason: "a renewal was broken off"})
 	}
-	keep := map[int]bool{}
+	there, stays, keep := map[CertificateLine]int{}, map[string]bool{}, map[int]bool{}
+	for _, l := range running.List {
+		there[CertificateLine{File: l.File, Filters: l.Filters}] = l.Number
+	}
 	for _, f := range want.Certificates {
-		commands, ok := f.enter(running.Certificates, keep)
+		stays[f.File] = true
+		commands, ok := f.enter(running.Stored, there, keep)
 		if !ok {
 			reload = "certificate " + f.Name + " is too large for a command"
 			continue
 		}
 		entering = append(entering, commands...)
-	}
-	stays := func(file string) bool {
-		return slices.ContainsFunc(want.Certificates, func(f CertificateFile) bool { return f.File == file })
 	}
 	for _, l := range running.List {
 		if !keep[l.Number] {
@@ -40,7 +41,7 @@ func changeCertificates(running Running, want Config) (entering, leaving []Comma
 		}
 	}
 	for _, file := range slices.Sorted(maps.Keys(running.Stored)) {
-		if !stays(file) {
+		if !stays[file] {
 			leaving = append(leaving, Command{Line: "del ssl cert " + file, Expect: []string{"Certificate '" + file + "' deleted"}, Certificate: file, Reason: "certificate left"})
 		}
 	}
@@ -50,10 +51,10 @@ func changeCertificates(running Running, want Config) (entering, leaving []Comma
 	return entering, leaving, reload
 }
 
-// enter gives HAProxy the certificate and its line, as far as they are missing, and marks the line that stays. ok is
-// false when a command would be too long.
-func (f CertificateFile) enter(running Certificates, keep map[int]bool) (commands []Command, ok bool) {
-	stored, exists := running.Stored[f.File]
+// enter gives HAProxy the certificate and its lines, as far as they are missing, and marks the lines that stay: there are
+// the numbers of those that HAProxy has. ok is false when a command would be too long.
+func (f CertificateFile) enter(running map[string]RunningCertificate, there map[CertificateLine]int, keep map[int]bool) (commands []Command, ok bool) {
+	stored, exists := running[f.File]
 	if !exists || !stored.same(f.RunningCertificate) {
 		set := Command{Line: "set ssl cert " + f.File + " <<", Payload: f.PEM, Expect: []string{"Transaction created", "Transaction updated"}, Reason: "certificate was renewed"}
 		commit := Command{Line: "commit ssl cert " + f.File, Ends: "Success!", Undo: "abort ssl cert " + f.File, Reason: "certificate was renewed"}
@@ -66,9 +67,8 @@ func (f CertificateFile) enter(running Certificates, keep map[int]bool) (command
 		}
 	}
 	for _, filters := range f.lines() {
-		i := slices.IndexFunc(running.List, func(l CertificateLine) bool { return l.File == f.File && l.Filters == filters })
-		if i >= 0 {
-			keep[running.List[i].Number] = true
+		if number, has := there[CertificateLine{File: f.File, Filters: filters}]; has {
+			keep[number] = true
 			continue
 		}
 		commands = append(commands, Command{Line: "add ssl crt-list " + certificateList + " <<", Payload: []byte(strings.TrimSpace(f.File+" "+filters) + "\n"),

@@ -32,6 +32,10 @@ func uniteGroup(members []Backend, at Bind) (united Backend, problems []label.Pr
 			refuse("serviceGroup", "its allowFrom and denyFrom are not those of "+members[0].Service+", which comes first in the group: it is not routed")
 			continue
 		}
+		if !slices.EqualFunc(b.Raw.Backend, members[0].Raw.Backend, func(a, b line) bool { return a.text == b.text }) {
+			refuse("serviceGroup", "its backendExtra is not that of "+members[0].Service+", which comes first in the group: it is not routed")
+			continue
+		}
 		for _, name := range []string{"balanceGroup", "timeoutServer", "timeoutTunnel", "timeoutClient", "retries", "clitcpka"} {
 			if i > 0 && b.HTTP.Origins[name] != "" && b.shared(name) != members[0].shared(name) {
 				refuse(name, "differs from that of "+members[0].Service+", which comes first in the group and decides")

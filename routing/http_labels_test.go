@@ -56,7 +56,7 @@ func TestHTTPLabelsThatMeanNothingTogetherTakeTheirDestinationAlong(t *testing.T
 		{"checkTcp=true checkExpect=200", "does nothing without checkPath"},
 		{"redirectFromDomain=old.test serviceDomain=*.new.test", "has nowhere to lead to: the first serviceDomain must be a host without *"},
 		{"redirectFromDomain=A.test. serviceDomain=b.test,a.test", "has a host that is a serviceDomain too"},
-		{"users=a", `has the user "a" without a password, and neither usersSecret nor USERS has one`},
+		{"users=a", `has a user without a password (number 1), and neither usersSecret nor USERS has one`},
 		{"users=a:b,a:c", `has the user "a" twice`},
 		{"users=:b", "has a password without a user"},
 		{"users=,", "names no user"},

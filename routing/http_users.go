@@ -25,6 +25,9 @@ type Auth struct {
 	Users []User
 }
 
+// globalUsers is the userlist of USERS.
+const globalUsers = "users"
+
 // secretPrefix stands in front of what usersSecret says in the names of Docker secrets.
 const secretPrefix = "dfp_users_"
 
@@ -53,7 +56,7 @@ func (r *httpReader) auth() Auth {
 		return Auth{}
 	case !own:
 		r.origins["users"] = "USERS"
-		return Auth{List: "users", Realm: "defaultRealm", Users: r.opts.Users}
+		return Auth{List: globalUsers, Realm: "defaultRealm", Users: r.opts.Users}
 	}
 	users, culprit, err := r.users()
 	if err != nil {
@@ -100,7 +103,8 @@ func (r *httpReader) users() (users []User, culprit string, err error) {
 		known := slices.Concat(secret, r.opts.Users)
 		same := slices.IndexFunc(known, func(k User) bool { return k.Name == u.Name })
 		if same < 0 {
-			return nil, "users", fmt.Errorf("has the user %q without a password, and neither usersSecret nor USERS has one", u.Name)
+			// its name is not repeated: it may be a password whose user was forgotten
+			return nil, "users", fmt.Errorf("has a user without a password (number %d), and neither usersSecret nor USERS has one", i+1)
 		}
 		users[i] = known[same]
 	}
@@ -111,9 +115,9 @@ func (r *httpReader) users() (users []User, culprit string, err error) {
 // and repeats no password.
 func ParseUsers(text string, encrypted bool) ([]User, error) {
 	users, err := parseUsers(text, encrypted)
-	for _, u := range users {
+	for i, u := range users {
 		if u.Password == "" {
-			return nil, fmt.Errorf("has the user %q without a password", u.Name)
+			return nil, fmt.Errorf("has a user without a password (number %d)", i+1)
 		}
 	}
 	return users, err
@@ -171,8 +175,10 @@ type userlist struct {
 
 // userlists gives each list once, in the order of their names.
 func userlists(backends []Backend) (lists []userlist) {
+	there := map[string]bool{"": true}
 	for _, b := range backends {
-		if a := b.HTTP.Auth; a.List != "" && !slices.ContainsFunc(lists, func(l userlist) bool { return l.List == a.List }) {
+		if a := b.HTTP.Auth; !there[a.List] {
+			there[a.List] = true
 			lists = append(lists, userlist{Auth: a, Origin: httpOrigin(b, "users", "usersSecret")})
 		}
 	}

@@ -12,15 +12,31 @@ import (
 // complaint finds the line that HAProxy complains about: "[ALERT] (123) : config : parsing [/x/haproxy.cfg:57] : …".
 var complaint = regexp.MustCompile(`\[[^\[\]]*haproxy\.cfg:(\d+)\]\s*:?\s*(.*)`)
 
+// alerts leaves out warnings and notices, which are no reason to refuse and may be about anybody.
+func alerts(output string) string {
+	var kept strings.Builder
+	alert := true
+	for line := range strings.Lines(output) {
+		if strings.HasPrefix(line, "[") { // others continue the one before
+			alert = strings.HasPrefix(line, "[ALERT]")
+		}
+		if alert {
+			kept.WriteString(line)
+		}
+	}
+	return kept.String()
+}
+
 // anonymous finds the section in a complaint without a line, about what HAProxy looks up when it has read everything:
 // "[ALERT] (123) : config : Proxy 'web-be80_0': unable to find table 'x' …".
 var anonymous = regexp.MustCompile(`\[ALERT\].*?(?:[Pp]roxy|backend) '([^']+)'\s*:?,?\s*(.*)`)
 
 // Blame finds the backend that HAProxy refused, by the line number in what `haproxy -c` wrote or by the name of the
-// section, and HAProxy's own words. Lines of the frontend are blamed on the backend that they are of. ok is false when no
-// backend is named: then the fault is not a service's, or nobody can tell whose.
+// section, and HAProxy's own words. Lines of frontends are blamed on the backend that they are of, those of a userlist on
+// the first backend that uses it. ok is false when no backend is named: then the fault is not a service's, or nobody can
+// tell whose.
 func Blame(c Config, output string) (backend, reason string, ok bool) {
-	lines := strings.Split(c.Text, "\n")
+	lines, output := strings.Split(c.Text, "\n"), alerts(output)
 	for _, match := range complaint.FindAllStringSubmatch(output, -1) {
 		n, err := strconv.Atoi(match[1])
 		if err != nil || n < 1 || n > len(lines) {
@@ -43,7 +59,7 @@ var settingComment = regexp.MustCompile(` # ([A-Z][A-Z_]+(?: [A-Z][A-Z_]+)*)$`)
 
 // BlameSetting finds the settings whose line HAProxy refused, the line, and HAProxy's own words.
 func BlameSetting(c Config, output string) (names, line, reason string, ok bool) {
-	lines := strings.Split(c.Text, "\n")
+	lines, output := strings.Split(c.Text, "\n"), alerts(output)
 	for _, match := range complaint.FindAllStringSubmatch(output, -1) {
 		if n, err := strconv.Atoi(match[1]); err == nil && n >= 1 && n <= len(lines) {
 			if found := settingComment.FindStringSubmatchIndex(lines[n-1]); found != nil {
@@ -63,14 +79,51 @@ func ownerOf(lines []string, at int) (backend string, ok bool) {
 	if section < 0 {
 		return "", false
 	}
-	if name, found := strings.CutPrefix(lines[section], "backend "); found {
-		name, _, _ = strings.Cut(name, " ")
+	kind, name, _ := strings.Cut(lines[section], " ")
+	name, _, _ = strings.Cut(name, " ")
+	switch kind {
+	case "backend":
 		return name, true
+	case "userlist":
+		return userlistOwner(lines, name)
 	}
 	if name, ok := rawOwner(lines, at); ok {
 		return name, true
 	}
-	return routeLine(lines[at])
+	if name, ok := routeLine(lines[at]); ok {
+		return name, true
+	}
+	return listenerOwner(lines, section)
+}
+
+// userlistOwner finds the first backend that asks for passwords by a list. That of USERS is nobody's.
+func userlistOwner(lines []string, list string) (backend string, ok bool) {
+	for _, line := range lines {
+		if name, found := strings.CutPrefix(line, "backend "); found {
+			backend, _, _ = strings.Cut(name, " ")
+		}
+		if list != globalUsers && strings.Contains(line, " unless { http_auth("+list+") } ") {
+			return backend, true
+		}
+	}
+	return "", false
+}
+
+// listenerOwner finds the backend to which a frontend of reqMode=tcp leads; one of sni leads to many.
+func listenerOwner(lines []string, section int) (backend string, ok bool) {
+	if !strings.HasPrefix(lines[section], "frontend tcp_") {
+		return "", false
+	}
+	for _, line := range lines[section+1:] {
+		if rest, ok := strings.CutPrefix(line, "    default_backend "); ok {
+			backend, _, _ = strings.Cut(rest, " ")
+			return backend, true
+		}
+		if line != "" && line[0] != ' ' {
+			break
+		}
+	}
+	return "", false
 }
 
 // certificateComplaints find the certificate that HAProxy complains about.
@@ -83,7 +136,7 @@ var certificateComplaints = []*regexp.Regexp{
 // words. ok is false when none is named.
 func BlameCertificate(c Config, output string) (name, reason string, ok bool) {
 	text := strings.Split(c.Text, "\n")
-	for line := range strings.Lines(output) {
+	for line := range strings.Lines(alerts(output)) {
 		line = strings.TrimSpace(line)
 		place := complaint.FindStringSubmatch(line)
 		if place == nil {
@@ -127,7 +180,7 @@ func (t Table) Fingerprint(b Backend) string {
 	if err := templates.ExecuteTemplate(&text, "backend", b); err != nil {
 		return b.Name // Render reports the error
 	}
-	fmt.Fprintln(&text, b.Raw.Frontend)
+	fmt.Fprintln(&text, b.Raw.Frontend, b.HTTP.Auth, b.HTTP.Servers, b.memberOptions(), b.TCP.Client, b.TCP.KeepAlive)
 	for _, r := range t.AllRoutes() {
 		if r.Backend == b.Name {
 			fmt.Fprintf(&text, "%+v\n", r)

@@ -24,8 +24,21 @@ service b
     task b.2     10.0.0.3
 `
 
+const three = two + `
+service c
+    notify       true
+    port         80
+    servicePath  /c
+    users        joe:geheim
+service d
+    notify       true
+    port         6379
+    reqMode      tcp
+    srcPort      6379
+`
+
 func TestBlameFindsTheBackendByTheLine(t *testing.T) {
-	config := configOf(t, two)
+	config := configOf(t, three)
 	lines := strings.Split(config.Text, "\n")
 	at := func(text string) int {
 		for i, line := range lines {
@@ -45,6 +58,9 @@ func TestBlameFindsTheBackendByTheLine(t *testing.T) {
 		{"the line of a backend's name", alert(at("backend a-")), "a-be80_0"},
 		{"a line below it", alert(at("server b.2")), "b-be80_0"},
 		{"the first complaint about a backend counts", alert(3) + alert(at("server b.2")) + alert(at("backend a-")), "b-be80_0"},
+		{"a warning blames nobody", strings.Replace(alert(at("server b.2")), "[ALERT]  ", "[WARNING]", 1), ""},
+		{"a user is the service's", alert(at("insecure-password")), "c-be80_0"},
+		{"a port is the service's", alert(at("bind *:6379")), "d-be6379_0"},
 		{"the frontend is nobody's", alert(at("use_backend")), ""},
 		{"the head is nobody's", alert(2), ""},
 		{"a line beyond the end", alert(len(lines) + 5), ""},

@@ -90,13 +90,7 @@ func Render(t Table, s Settings) (Config, error) {
 	if terminates {
 		head.Bind = s.TLS.bind(len(c.Certificates) > 0)
 	}
-	if head.Bind != "" {
-		head.Lookup = append(head.Lookup, exchanges(t)...)
-	}
-	head.Lookup = append(head.Lookup, line{text: "use_backend %[var(txn.be)] if { var(txn.be) -m found }"})
-	if t.Default != "" {
-		head.Lookup = append(head.Lookup, t.defaultLine)
-	}
+	head.Lookup = append(head.Lookup, chosen(t, head.Bind != "")...)
 	head.DefaultPath = cmp.Or(s.DefaultPath, "config")
 
 	var text strings.Builder
@@ -135,6 +129,18 @@ func Render(t Table, s Settings) (Config, error) {
 	}
 	c.Text = text.String() + backends.String()
 	return c, nil
+}
+
+// chosen are the lines behind the lookup, which use what it found.
+func chosen(t Table, terminates bool) (lines []line) {
+	if terminates {
+		lines = exchanges(t)
+	}
+	lines = append(lines, line{text: "use_backend %[var(txn.be)] if { var(txn.be) -m found }"})
+	if t.Default != "" {
+		lines = append(lines, t.defaultLine)
+	}
+	return lines
 }
 
 // options is what follows a server's name in haproxy.cfg and in `add server` alike. A server added at runtime takes

@@ -215,20 +215,9 @@ func readDestination(s Service, g label.Group, opts Options) (routes []Route, b 
 	if problems = append(problems, noted...); !open {
 		return nil, Backend{}, problems
 	}
-	network := cmp.Or(g.Text("network"), opts.Network)
-	if away := g.List("outboundHostname"); len(away) > 0 {
-		var lost []string
-		if b.Servers, lost = outbound(s, away, b.Port); len(lost) > 0 {
-			problems = append(problems, label.Problem{Service: s.Name, Label: g.Key("outboundHostname"), Value: strings.Join(lost, ","), Reason: "has no address: the name cannot be resolved"})
-		}
-		if len(b.Servers) == 0 {
-			b.Note = "no host outside the swarm has an address"
-		}
-	} else if !slices.Contains(s.Networks, network) {
-		return nil, Backend{}, append(problems, label.Problem{Service: s.Name, Label: g.Key("network"), Value: network,
-			Reason: fmt.Sprintf("is not attached to the network %q (it is on %s)", network, cmp.Or(strings.Join(s.Networks, ", "), "none"))})
-	} else {
-		b.Servers, b.Note = servers(s, network, b.Port)
+	found, reached := b.target(s, g, opts)
+	if problems = append(problems, found...); !reached {
+		return nil, Backend{}, problems
 	}
 	if b.Mode != "" {
 		return portRoutes(b, g), b, problems
@@ -267,6 +256,28 @@ func (b *Backend) treat(s Service, g label.Group, opts Options) (problems []labe
 	var refused []label.Problem
 	b.HTTP, refused = readHTTP(s, g, opts)
 	return append(problems, refused...), len(refused) == 0
+}
+
+// target finds the servers: hosts outside the swarm where there are some, else the service's tasks. reached is false when
+// nothing can ever lead there.
+func (b *Backend) target(s Service, g label.Group, opts Options) (problems []label.Problem, reached bool) {
+	if away := g.List("outboundHostname"); len(away) > 0 {
+		var lost []string
+		if b.Servers, lost = outbound(s, away, b.Port); len(lost) > 0 {
+			problems = append(problems, label.Problem{Service: s.Name, Label: g.Key("outboundHostname"), Value: strings.Join(lost, ","), Reason: "has no address: the name cannot be resolved"})
+		}
+		if len(b.Servers) == 0 {
+			b.Note = "no host outside the swarm has an address"
+		}
+		return problems, true
+	}
+	network := cmp.Or(g.Text("network"), opts.Network)
+	if !slices.Contains(s.Networks, network) {
+		return []label.Problem{{Service: s.Name, Label: g.Key("network"), Value: network,
+			Reason: fmt.Sprintf("is not attached to the network %q (it is on %s)", network, cmp.Or(strings.Join(s.Networks, ", "), "none"))}}, false
+	}
+	b.Servers, b.Note = servers(s, network, b.Port)
+	return nil, true
 }
 
 // servers picks the address of each task on the network that the proxy shares with the service. The note says why

@@ -71,42 +71,55 @@ func (a api) takeCert(w http.ResponseWriter, r *http.Request) (message string, e
 	if err != nil {
 		return "", refusal{http.StatusBadRequest, "the certificate " + err.Error()}
 	}
-	before, _ := readBounded(c.path, maxCertificate) // nil: there was none that could be used
-	v, err := a.change(r.Context(), func() (uint64, error) {
-		if err := writeWhole(c.path, content); err != nil {
-			return 0, fmt.Errorf("write certificate: %w", err)
-		}
-		return a.declared.askLook(), nil
-	})
+	v, err := a.keepCert(r.Context(), c, how)
 	if err != nil {
 		return "", err
 	}
+	note, err := a.passOn(r.Context(), certificatesKind, name, how)
+	return joined(v.saysOf(c), note), err
+}
+
+// keepCert writes a certificate and waits until it is in force; one that HAProxy refuses is taken back. The siblings hear
+// of it only then.
+func (a api) keepCert(ctx context.Context, c certificate, how spread) (*view, error) {
+	before, _ := readBounded(c.path, maxCertificate) // nil: there was none that could be used
+	a.certificates.hold(c.Name)
+	written := false
+	v, err := a.change(ctx, func() (uint64, error) {
+		if err := writeWhole(c.path, c.PEM); err != nil {
+			return 0, fmt.Errorf("write certificate: %w", err)
+		}
+		written = true
+		return a.declared.askLook(), nil
+	})
+	switch {
+	case !written:
+		a.certificates.release(c.Name)
+		return nil, err
+	case err == nil && !v.takes(c):
+		defer a.certificates.release(c.Name)
+		if err := putBack(c, before); err != nil {
+			return nil, err
+		}
+		a.again()
+		return nil, refusal{http.StatusBadRequest, "the certificate is not used: " + cmp.Or(v.saysOf(c), "it was replaced meanwhile")}
+	}
+	if stamping := a.certificates.changed(c.Name, how == here); stamping != nil { // what is in force a moment later is passed on too
+		err = errors.Join(err, fmt.Errorf("stamp certificate: %w", stamping))
+	}
+	a.siblings.changed()
+	return v, err
+}
+
+// saysOf are the problems with a certificate's file.
+func (v *view) saysOf(c certificate) string {
 	var reasons []string
 	for _, p := range v.Problems {
 		if p.Service == certificatesOrigin && p.Label == c.path {
 			reasons = append(reasons, p.Reason)
 		}
 	}
-	message = strings.Join(reasons, "; ")
-	if !v.takes(c) {
-		if err := putBack(c, before); err != nil {
-			return "", err
-		}
-		a.again()
-		return "", refusal{http.StatusBadRequest, "the certificate is not used: " + cmp.Or(message, "it was replaced meanwhile")}
-	}
-	note, err := a.shareCert(r.Context(), name, how)
-	return strings.Join(slices.DeleteFunc([]string{message, note}, func(s string) bool { return s == "" }), "; "), err
-}
-
-// shareCert passes a certificate on to the siblings.
-func (a api) shareCert(ctx context.Context, name string, how spread) (note string, err error) {
-	if a.certificates != nil {
-		if err := a.certificates.changed(name, how == here); err != nil {
-			return "", fmt.Errorf("stamp certificate: %w", err)
-		}
-	}
-	return a.passOn(ctx, certificatesKind, name, how)
+	return strings.Join(reasons, "; ")
 }
 
 // putBack undoes what a certificate that HAProxy refuses has changed, unless somebody has changed it again since.

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -154,10 +156,23 @@ func (a api) change(ctx context.Context, keep func() (version uint64, err error)
 	return a.await(ctx, version)
 }
 
-// inForce waits until all that is declared now is in force.
-func (a api) inForce(ctx context.Context) error {
-	_, err := a.await(ctx, a.declared.current().version)
-	return err
+// inForce waits until a step has looked at all that is here now, and says what became of certificates that a sibling sent.
+func (a api) inForce(ctx context.Context, certificates map[string]thing) error {
+	v, err := a.await(ctx, a.declared.askLook())
+	if err != nil {
+		return err
+	}
+	var reasons []string
+	for _, name := range slices.Sorted(maps.Keys(certificates)) {
+		c, unusable := newCertificate(a.certDir, name, certificates[name].Value)
+		if says := v.saysOf(c); unusable == nil && !v.takes(c) && says != "" {
+			reasons = append(reasons, fmt.Sprintf("certificate %s is not used: %s", name, says))
+		}
+	}
+	if len(reasons) > 0 {
+		return errors.New(joined(reasons...))
+	}
+	return nil
 }
 
 func (a api) await(ctx context.Context, version uint64) (*view, error) {

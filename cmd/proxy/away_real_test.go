@@ -24,7 +24,7 @@ func (r *rig) answers() api {
 
 func (r *rig) declare(a api, path string) (*view, error) {
 	return a.change(r.t.Context(), func() (uint64, error) {
-		return a.declared.set("out", labels{"com.df.servicePath": path, "com.df.port": fmt.Sprint(r.port), "com.df.outboundHostname": "127.0.0.12"})
+		return a.declared.put("out", labels{"com.df.servicePath": path, "com.df.port": fmt.Sprint(r.port), "com.df.outboundHostname": "127.0.0.12"}, false)
 	})
 }
 
@@ -54,7 +54,7 @@ func TestWhileTheSwarmCannotBeReadTheAPIChangesWhatWasReadLast(t *testing.T) {
 	if v := a.view(); !strings.Contains(v.Failure, "the engine is away") || !v.FailedAt.Equal(failed) || !v.Applied || v.Unread {
 		t.Errorf("the view says %q since %s, not since %s", v.Failure, v.FailedAt, failed)
 	}
-	if _, err := a.change(t.Context(), func() (uint64, error) { return a.declared.remove("out") }); err != nil {
+	if _, err := a.change(t.Context(), func() (uint64, error) { return a.declared.put("out", nil, false) }); err != nil {
 		t.Fatal(err)
 	}
 	if got := r.get("/other"); got != "503" {
@@ -74,7 +74,7 @@ func TestAnEngineThatHangsDoesNotHoldUpTheAPI(t *testing.T) {
 	release := make(chan struct{})
 	asked := make(chan struct{}, 100)
 	r.loop.lister.swarm = hangingSwarm{release, asked}
-	if _, err := r.loop.declared.set("out", labels{"com.df.servicePath": "/out", "com.df.port": fmt.Sprint(r.port), "com.df.outboundHostname": "127.0.0.12"}); err != nil {
+	if _, err := r.loop.declared.put("out", labels{"com.df.servicePath": "/out", "com.df.port": fmt.Sprint(r.port), "com.df.outboundHostname": "127.0.0.12"}, false); err != nil {
 		t.Fatal(err)
 	}
 	for deadline := time.Now().Add(awayPause - time.Second); r.loop.owes(); {

@@ -78,9 +78,7 @@ func (c *controlCommand) Run(ctx context.Context) error {
 	if err := c.joinSiblings(instance, &answers, log); err != nil {
 		return err
 	}
-	if answers.siblings != nil {
-		group.Go(func() error { answers.siblings.run(ctx); return nil })
-	}
+	group.Go(func() error { answers.siblings.run(ctx); return nil })
 	group.Go(func() error { return c.Serve(ctx, answers.handler()) })
 	return group.Wait()
 }

@@ -26,17 +26,17 @@ func (r *reconciler) decide(ctx context.Context, now time.Time, running routing.
 	r.resolver.fill(ctx, now, services, r.options.Separator)
 	options := r.options
 	options.Templates = readTemplates(services, options)
-	table, problems := routing.BuildTable(services, options)
+	table, problems, notes := r.built.build(services, options)
 	table, problems = r.withoutRefused(table, slices.Concat(problems, standing, r.standing))
 	table, unbound, release := r.listens.try(table, running.Frontends)
 	settings, table, served, found := r.files.join(r.settings, table, now)
 	closed := r.gate.closed(ctx, table, serving(running))
 	table = table.WithoutServers(func(s routing.Server) error { return closed[s.Addr] })
-	want, err := routing.Render(table, settings)
+	want, err := r.built.render(table, settings)
 	if err != nil {
 		release()
 		return decision{}, err
 	}
 	problems = withoutSecrets(slices.Concat(problems, unbound, found, want.Problems, r.plain.judge(want, settings, r.log)))
-	return decision{change{want, table, marked(served, want)}, services, problems, routing.Notes(services, options), closed, release}, nil
+	return decision{change{want, table, settings, marked(served, want)}, services, problems, notes, closed, release}, nil
 }

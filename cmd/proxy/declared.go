@@ -80,13 +80,8 @@ func openDeclarations(file string, fixed map[string]labels, instance string, log
 	return d, nil
 }
 
-// set declares a service, in place of one of the same name, and answers the version to wait for.
-func (d *declarations) set(name string, l labels) (uint64, error) { return d.put(name, l, false) }
-
-// remove takes a service back. One of the environment is back after the next start.
-func (d *declarations) remove(name string) (uint64, error) { return d.put(name, nil, false) }
-
-// put declares a service, or removes it when there are no labels; of what is local the siblings are not told.
+// put declares a service, in place of one of the same name, or removes it when there are no labels; one of the environment
+// is back after the next start. Of what is local the siblings are not told. It answers the version to wait for.
 func (d *declarations) put(name string, l labels, local bool) (uint64, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -29,7 +29,7 @@ func TestADeclaredServiceServesAsSoonAsTheViewSaysSo(t *testing.T) {
 	r.task("out", 1, "out", "127.0.0.12")
 	declared := labels{"com.df.servicePath": "/out", "com.df.port": fmt.Sprint(r.port), "com.df.outboundHostname": "127.0.0.12"}
 	for _, name := range []string{"out", "web"} { // of the second one the swarm has a service too
-		version, err := r.loop.declared.set(name, declared)
+		version, err := r.loop.declared.put(name, declared, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -44,7 +44,7 @@ func TestADeclaredServiceServesAsSoonAsTheViewSaysSo(t *testing.T) {
 	if problems := r.loop.view.Load().Problems; len(problems) != 1 || problems[0].Service != "web" {
 		t.Errorf("the service that is declared though the swarm has it is not reported: %v", problems)
 	}
-	version, err := r.loop.declared.remove("out")
+	version, err := r.loop.declared.put("out", nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,11 +39,11 @@ func TestDeclaredServicesSurviveAndThoseOfTheEnvironmentComeBack(t *testing.T) {
 	}
 	d := open(t, file, environment())
 	for _, step := range []func() (uint64, error){
-		func() (uint64, error) { return d.set("both", labels{"com.df.servicePath": "/api"}) },
-		func() (uint64, error) { return d.set("given", labels{"com.df.servicePath": "/given"}) },
-		func() (uint64, error) { return d.set("gone", labels{"com.df.servicePath": "/gone"}) },
-		func() (uint64, error) { return d.remove("gone") },
-		func() (uint64, error) { return d.remove("fixed") },
+		func() (uint64, error) { return d.put("both", labels{"com.df.servicePath": "/api"}, false) },
+		func() (uint64, error) { return d.put("given", labels{"com.df.servicePath": "/given"}, false) },
+		func() (uint64, error) { return d.put("gone", labels{"com.df.servicePath": "/gone"}, false) },
+		func() (uint64, error) { return d.put("gone", nil, false) },
+		func() (uint64, error) { return d.put("fixed", nil, false) },
 	} {
 		before := d.current().version
 		if after, err := step(); err != nil || after <= before {
@@ -84,7 +84,7 @@ func TestManyWritersLoseNothing(t *testing.T) {
 	var wait sync.WaitGroup
 	for i := range 20 {
 		wait.Go(func() {
-			if _, err := d.set(fmt.Sprintf("s%02d", i), labels{}); err != nil {
+			if _, err := d.put(fmt.Sprintf("s%02d", i), labels{}, false); err != nil {
 				t.Error(err)
 			}
 		})
@@ -100,7 +100,7 @@ func TestManyWritersLoseNothing(t *testing.T) {
 
 func TestADeclaredServiceIsReachedByItsNameAndAsksForItsRoute(t *testing.T) {
 	d := &declarations{}
-	if _, err := d.set("db", labels{"com.df.port": "80"}); err != nil {
+	if _, err := d.put("db", labels{"com.df.port": "80"}, false); err != nil {
 		t.Fatal(err)
 	}
 	want := labels{"com.df.port": "80", "com.df.notify": "true", "com.df.outboundHostname": "db"}

@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"sluice/routing"
@@ -77,26 +75,9 @@ func readTemplates(services []routing.Service, options routing.Options) map[stri
 	}
 	templates := map[string]string{}
 	for _, name := range routing.TemplateFiles(services) {
-		if content, err := readFileUpTo(name, maxTemplateFile); err == nil {
+		if content, err := readBounded(name, maxTemplateFile); err == nil {
 			templates[name] = string(content)
 		}
 	}
 	return templates
-}
-
-// readFileUpTo refuses what is no file, such as a pipe, which would hold up the reconciler.
-func readFileUpTo(name string, limit int64) ([]byte, error) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > limit {
-		return nil, fmt.Errorf("read %s: is no file, or one of more than %d bytes", name, limit)
-	}
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	return io.ReadAll(io.LimitReader(file, limit))
 }

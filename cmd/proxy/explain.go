@@ -116,7 +116,7 @@ func linesByLabel(c routing.Config, service string) map[string][]string {
 			text = text[:at[0]]
 		}
 		for _, key := range keys {
-			lines[key] = append(lines[key], "haproxy.cfg: "+strings.TrimSpace(text))
+			lines[key] = append(lines[key], "haproxy.cfg: "+withoutPasswords(strings.TrimSpace(text)))
 		}
 	}
 	for _, file := range slices.Sorted(maps.Keys(c.Maps)) {

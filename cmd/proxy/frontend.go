@@ -60,7 +60,7 @@ func (f frontendSettings) fill(s *routing.Settings, raw bool) (err error) {
 			return fmt.Errorf("%s: %w", setting.name, err)
 		}
 		if len(*setting.lines) > 0 && !raw {
-			return fmt.Errorf("%s: is raw configuration, which needs ALLOW_RAW_CONFIG=true, got %q", setting.name, setting.text)
+			return fmt.Errorf("%s: is raw configuration, which needs ALLOW_RAW_CONFIG=true", setting.name) // and may hold secrets
 		}
 	}
 	return nil

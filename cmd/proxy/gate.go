@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"sync"
@@ -19,15 +21,15 @@ type gate struct {
 }
 
 const (
-	dialTimeout    = 250 * time.Millisecond
+	dialTimeout    = 250 * time.Millisecond // of one, and of all of a step: tasks that leave must not wait for those that come
 	dialConcurrent = 128
 )
+
+var errNotTried = errors.New("it has not been tried yet")
 
 func newGate() *gate { return &gate{open: map[netip.AddrPort]bool{}, dial: connect} }
 
 func connect(ctx context.Context, addr netip.AddrPort) error {
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
-	defer cancel()
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "tcp", addr.String())
 	if err != nil {
@@ -54,6 +56,14 @@ func (g *gate) closed(ctx context.Context, t routing.Table, serving map[netip.Ad
 			delete(g.open, addr) // the address may be given to another task
 		}
 	}
+	// Where not all have a turn, it is not always the same ones that wait behind those that never answer.
+	rand.Shuffle(len(ask), func(i, j int) { ask[i], ask[j] = ask[j], ask[i] })
+	return g.try(ctx, ask)
+}
+
+func (g *gate) try(ctx context.Context, ask []netip.AddrPort) map[netip.AddrPort]error {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
 	var mu sync.Mutex
 	closed := map[netip.AddrPort]error{}
 	var wait sync.WaitGroup
@@ -62,7 +72,10 @@ func (g *gate) closed(ctx context.Context, t routing.Table, serving map[netip.Ad
 		slots <- struct{}{}
 		wait.Go(func() {
 			defer func() { <-slots }()
-			err := g.dial(ctx, addr)
+			err := errNotTried
+			if ctx.Err() == nil {
+				err = g.dial(ctx, addr)
+			}
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {

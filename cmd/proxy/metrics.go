@@ -12,6 +12,12 @@ type metrics struct {
 	reloads, failures, commands prometheus.Counter
 	routes, problems            prometheus.Gauge
 	servers, notAfter           *prometheus.GaugeVec
+	shown                       map[series]bool // of servers and notAfter
+}
+
+type series struct {
+	of     *prometheus.GaugeVec
+	labels [2]string
 }
 
 func newMetrics(registry prometheus.Registerer) *metrics {
@@ -31,14 +37,23 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 func (m *metrics) observe(t routing.Table, served []certificate, problems []label.Problem) {
 	m.routes.Set(float64(len(t.AllRoutes())))
 	m.problems.Set(float64(len(problems)))
-	m.servers.Reset() // backends that are gone must not stay
-	for _, b := range t.Backends {
-		m.servers.WithLabelValues(b.Service, b.Name).Set(float64(len(b.Servers)))
+	before := m.shown
+	m.shown = make(map[series]bool, len(before))
+	set := func(of *prometheus.GaugeVec, value float64, labels ...string) {
+		of.WithLabelValues(labels...).Set(value)
+		m.shown[series{of, [2]string(labels)}] = true
 	}
-	m.notAfter.Reset()
+	for _, b := range t.Backends {
+		set(m.servers, float64(len(b.Servers)), b.Service, b.Name)
+	}
 	for _, c := range served {
 		if c.used {
-			m.notAfter.WithLabelValues(c.Name, c.Origin).Set(float64(c.info.NotAfter.Unix()))
+			set(m.notAfter, float64(c.info.NotAfter.Unix()), c.Name, c.Origin)
+		}
+	}
+	for s := range before { // what is gone must not stay, and a scrape at this moment must miss nothing that is there
+		if !m.shown[s] {
+			s.of.DeleteLabelValues(s.labels[:]...)
 		}
 	}
 }

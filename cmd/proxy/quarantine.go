@@ -18,8 +18,7 @@ type quarantined struct{ fingerprint, reason string }
 // quarantine remembers which certificate or backend HAProxy refused; the next step leaves it out and routes everything
 // else.
 func (r *reconciler) quarantine(ctx context.Context, next change, refused *haproxy.RefusedError) error {
-	// HAProxy quotes what it does not take, which may be a password, and at any length.
-	refused = &haproxy.RefusedError{Output: brief(withoutPasswords(refused.Output), 4000)}
+	refused = told(refused)
 	if name, reason, found := routing.BlameCertificate(next.want, refused.Output); found {
 		if c, ours := r.files.refuse(name, brief(reason, 500), next.served); ours {
 			return fmt.Errorf("check the configuration: certificate %s: %s", c.Origin, brief(reason, 500))
@@ -27,7 +26,7 @@ func (r *reconciler) quarantine(ctx context.Context, next change, refused *hapro
 	}
 	name, reason, found := routing.Blame(next.want, refused.Output)
 	if !found {
-		name, reason = r.suspect(ctx, next.table)
+		name, reason = r.suspect(ctx, next)
 	}
 	reason = brief(reason, 500)
 	for _, b := range next.table.Backends {
@@ -38,6 +37,11 @@ func (r *reconciler) quarantine(ctx context.Context, next change, refused *hapro
 		}
 	}
 	return refused
+}
+
+// told is a refusal as it may be read: HAProxy quotes what it does not take, which may be a password, and at any length.
+func told(refused *haproxy.RefusedError) *haproxy.RefusedError {
+	return &haproxy.RefusedError{Output: brief(withoutPasswords(refused.Output), 4000)}
 }
 
 func (r *reconciler) withoutRefused(t routing.Table, problems []label.Problem) (routing.Table, []label.Problem) {

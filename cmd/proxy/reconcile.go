@@ -44,6 +44,7 @@ type reconciler struct {
 	settings routing.Settings
 	files    *tlsFiles
 	plain    plainPorts
+	built    built
 	standing []label.Problem // of the settings, for as long as the program runs
 	log      zerolog.Logger
 	metrics  *metrics
@@ -222,9 +223,10 @@ func (r *reconciler) step(ctx context.Context) (pause time.Duration, err error) 
 
 // change is what shall run next, and what it was made of.
 type change struct {
-	want   routing.Config
-	table  routing.Table
-	served []certificate
+	want     routing.Config
+	table    routing.Table
+	settings routing.Settings // with the certificates of the moment
+	served   []certificate
 }
 
 // apply sends the commands at once and the reload when it is due. A command that HAProxy refuses does not hold up the
@@ -266,7 +268,7 @@ func (r *reconciler) reload(ctx context.Context, now time.Time, reason string, n
 		return r.quarantine(ctx, next, refused)
 	}
 	r.change, r.lastReload = pendingChange{}, now
-	if err = r.listens.accuse(err, next.table, r.settings); err != nil {
+	if err = r.listens.accuse(err, next.table, next.settings); err != nil {
 		return err
 	}
 	r.saved = next.want

@@ -55,7 +55,7 @@ func (f *fakeSwarm) Networks(context.Context) ([]swarm.Network, error) {
 
 // rig is a real HAProxy with a reconciler on a fake swarm.
 type rig struct {
-	t      *testing.T
+	t      testing.TB
 	swarm  *fakeSwarm
 	loop   *reconciler
 	master *haproxy.Master
@@ -65,10 +65,10 @@ type rig struct {
 	log    *strings.Builder
 }
 
-func newRig(t *testing.T) *rig { return newRigAt(t, "") }
+func newRig(t testing.TB) *rig { return newRigAt(t, "") }
 
 // newRigAt binds more entries than the usual one, in the words of BIND_PORTS.
-func newRigAt(t *testing.T, bind string) *rig {
+func newRigAt(t testing.TB, bind string) *rig {
 	t.Helper()
 	binary := haproxytest.Binary(t)
 	r := &rig{t: t, swarm: &fakeSwarm{}, log: &strings.Builder{}, port: portOf(t, haproxytest.Address(t))}
@@ -194,7 +194,7 @@ func (r *rig) service(name string, replicas int, labels ...string) swarm.Service
 	return s
 }
 
-func portOf(t *testing.T, address string) int {
+func portOf(t testing.TB, address string) int {
 	t.Helper()
 	addr, err := netip.ParseAddrPort(address)
 	if err != nil {
@@ -204,7 +204,7 @@ func portOf(t *testing.T, address string) int {
 }
 
 // openDir is a folder of the test that HAProxy's user may enter, as /var/lib is.
-func openDir(t *testing.T) string {
+func openDir(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {

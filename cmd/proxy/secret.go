@@ -2,18 +2,28 @@ package main
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"sluice/internal/label"
+	"sluice/routing"
 )
 
 // What stands for a secret in answers, logs and statistics.
 const hidden = "(hidden)"
 
-// isSecret tells whether the value of a label, with prefix and index, holds passwords or keys.
+// isSecret tells whether the value of a label, with prefix and index, holds passwords or keys, or may: who misspells the
+// name of such a label has put a secret behind it all the same.
 func isSecret(key, value string) bool {
 	name, _, _ := strings.Cut(strings.TrimPrefix(key, label.Prefix), ".")
-	return strings.EqualFold(name, "users") || strings.EqualFold(name, "serviceCert") || strings.Contains(strings.ToLower(value), "authorization") || strings.Contains(value, "PRIVATE KEY")
+	if strings.Contains(strings.ToLower(value), "authorization") || strings.Contains(value, "PRIVATE KEY") {
+		return true
+	}
+	if _, known := routing.Labels.Lookup(name); known {
+		return name == "users" || name == "serviceCert"
+	}
+	name = strings.ToLower(name)
+	return slices.ContainsFunc([]string{"user", "pass", "cert", "key", "secret", "token", "auth"}, func(word string) bool { return strings.Contains(name, word) })
 }
 
 // withoutSecrets hides the values of problems with labels that hold secrets. Reasons speak of the kind of the value.

@@ -60,5 +60,5 @@ func refusedSetting(c routing.Config, probe string, refused *haproxy.RefusedErro
 	if names, line, reason, ok := routing.BlameSetting(c, refused.Output); ok {
 		return fmt.Errorf("%s: HAProxy refuses %q: %s", names, withoutPasswords(line), withoutPasswords(reason))
 	}
-	return refused
+	return told(refused)
 }

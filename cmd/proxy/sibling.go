@@ -37,8 +37,9 @@ type siblings struct {
 	client   *http.Client
 	pace     siblingPace
 	log      zerolog.Logger
-	again    func()                      // makes the reconciler look again
-	inForce  func(context.Context) error // waits until what was taken is in force
+	again    func() // makes the reconciler look again
+	// inForce waits until what was taken is in force, and says which of the certificates among it HAProxy refuses.
+	inForce func(ctx context.Context, certificates map[string]thing) error
 
 	found chan struct{} // one slot: look the siblings up again
 
@@ -121,6 +122,9 @@ func withoutSiblings(c controlSettings) (problems []label.Problem) {
 
 // run follows the siblings' addresses and keeps one loop for each, until ctx ends.
 func (s *siblings) run(ctx context.Context) {
+	if s == nil {
+		return
+	}
 	var loops sync.WaitGroup
 	defer loops.Wait()
 	for ctx.Err() == nil {

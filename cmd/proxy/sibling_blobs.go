@@ -25,6 +25,7 @@ type blobShelf struct {
 
 	mu      sync.Mutex
 	marks   map[string]blobMark
+	held    map[string]int // names that somebody changes here: nobody is told what is not judged yet
 	stamper stamper
 }
 
@@ -35,7 +36,7 @@ type blobMark struct {
 
 // openBlobShelf reads the stamps of an earlier run. Blobs that have none are older than every change.
 func openBlobShelf(file string, b blobs, instance string) (*blobShelf, error) {
-	s := &blobShelf{file: file, blobs: b, marks: map[string]blobMark{}, stamper: stamper{by: instance}}
+	s := &blobShelf{file: file, blobs: b, marks: map[string]blobMark{}, held: map[string]int{}, stamper: stamper{by: instance}}
 	content, err := os.ReadFile(file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read stamps: %w", err)
@@ -63,10 +64,40 @@ func sumOf(content []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// changed stamps a blob that was put here; of a local one the siblings are not told.
-func (s *blobShelf) changed(name string, local bool) error {
+// hold keeps the siblings from hearing of a blob until changed says what became of it, or release that nothing did.
+func (s *blobShelf) hold(name string) {
+	if s == nil {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.held[name]++
+}
+
+// release ends a hold after which the blob is what it was before.
+func (s *blobShelf) release(name string) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.let(name)
+}
+
+func (s *blobShelf) let(name string) {
+	if s.held[name]--; s.held[name] <= 0 {
+		delete(s.held, name)
+	}
+}
+
+// changed ends a hold and stamps the blob that was put here; of a local one the siblings are not told.
+func (s *blobShelf) changed(name string, local bool) error {
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.let(name)
 	all, err := s.blobs.list()
 	if err != nil {
 		return err
@@ -83,7 +114,7 @@ func (s *blobShelf) look() (map[string][]byte, error) {
 	}
 	changed := false
 	for name, content := range all {
-		if sum := sumOf(content); s.marks[name].Sum != sum {
+		if sum := sumOf(content); s.marks[name].Sum != sum && s.held[name] == 0 {
 			s.marks[name] = blobMark{mark{stamp: s.stamper.next()}, sum}
 			changed = true
 		}
@@ -100,7 +131,7 @@ func (s *blobShelf) versions() (map[string]stamp, error) {
 	all, err := s.look()
 	result := map[string]stamp{}
 	for name := range all {
-		if m := s.marks[name]; !m.Local {
+		if m := s.marks[name]; !m.Local && s.held[name] == 0 {
 			result[name] = m.stamp
 		}
 	}
@@ -113,7 +144,7 @@ func (s *blobShelf) give(names []string) (map[string]thing, error) {
 	all, err := s.look()
 	result := map[string]thing{}
 	for _, name := range names {
-		if content, there := all[name]; there && !s.marks[name].Local {
+		if content, there := all[name]; there && !s.marks[name].Local && s.held[name] == 0 {
 			result[name] = thing{stamp: s.marks[name].stamp, Value: content}
 		}
 	}

@@ -183,7 +183,7 @@ func (s *siblings) takeAll(ctx context.Context, in exchange) (out exchangeAnswer
 		s.again()
 		waiting, cancel := context.WithTimeout(ctx, exchangeForce)
 		defer cancel()
-		if err := s.inForce(waiting); err != nil {
+		if err := s.inForce(waiting, in.Things[certificatesKind]); err != nil {
 			out.Message = brief(err.Error(), 500)
 		}
 	}

@@ -125,7 +125,18 @@ func TestBlobsAreKeptAlike(t *testing.T) {
 	if diff := cmp.Diff(want, mine) + cmp.Diff(want, theirs); diff != "" {
 		t.Error(diff)
 	}
+	a.hold("site.pem")
+	mine["site.pem"] = []byte("not judged yet")
+	move(a, b)
+	mine["site.pem"] = []byte("new")
+	a.release("site.pem")
+	move(a, b)
+	if diff := cmp.Diff(want, theirs); diff != "" {
+		t.Error("one that HAProxy had not taken was passed on", diff)
+	}
+	a.hold("local.pem")
 	mine["local.pem"] = []byte("l")
+	move(a, b) // an exchange may come at any time
 	if err := a.changed("local.pem", true); err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +160,7 @@ func FuzzExchange(f *testing.F) {
 			t.Fatal(err)
 		}
 		s := newSiblings(controlSettings{}, "me", zerolog.Nop())
-		s.again, s.inForce, s.shelves[servicesKind] = func() {}, func(context.Context) error { return nil }, d
+		s.again, s.inForce, s.shelves[servicesKind] = func() {}, func(context.Context, map[string]thing) error { return nil }, d
 		w := httptest.NewRecorder()
 		s.answer(w, httptest.NewRequest(http.MethodPost, siblingsPath, strings.NewReader(body)))
 		if w.Code != http.StatusOK && w.Code != http.StatusBadRequest {

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"time"
 
 	"sluice/internal/swarm"
@@ -133,7 +135,8 @@ func convert(services []swarm.Service, tasks []swarm.Task, networks map[string]s
 				newest[name] = t
 			}
 		}
-		for name, t := range newest {
+		for _, name := range slices.Sorted(maps.Keys(newest)) { // equal swarms give equal listings
+			t := newest[name]
 			addresses := map[string]netip.Addr{}
 			for id, addr := range t.Addresses {
 				addresses[cmp.Or(networks[id], id)] = addr

@@ -58,22 +58,30 @@ func startingConfig(ctx context.Context, c controlSettings, log zerolog.Logger) 
 	if err != nil {
 		return nil, err
 	}
-	reason := store.Check(ctx)
-	if reason == nil {
+	reason, refused := store.Check(ctx), (*haproxy.RefusedError)(nil)
+	switch {
+	case reason == nil:
 		// The controller, which follows at once, leaves out only the listener that cannot be bound.
 		content, err := os.ReadFile(store.ConfigFile())
 		if err = errors.Join(err, unbindable(string(content))); err == nil {
 			return store, empty.Discard()
 		}
 		log.Warn().Err(err).Msg("HAProxy could not start with the saved configuration")
-	} else if refused := (*haproxy.RefusedError)(nil); !errors.As(reason, &refused) {
+	case !errors.As(reason, &refused):
 		return nil, reason
+	case exists(store.ConfigFile()):
+		log.Warn().Err(told(refused)).Msg("HAProxy refuses the saved configuration")
 	}
 	if _, err := empty.Activate(); err != nil {
 		return nil, err
 	}
 	log.Info().Msg("start without routes until the swarm is read")
 	return store, nil
+}
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
 }
 
 type supervisor struct {

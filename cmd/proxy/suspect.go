@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"sluice/internal/haproxy"
@@ -11,19 +12,26 @@ import (
 
 // suspect finds a backend that HAProxy refuses though its complaint names none: "Proxy 'services': unable to find required
 // use_backend: 'x'" has no line. Only raw lines in the frontend can be meant, so each backend that has some is tried
-// without the others that have some. An empty name: nobody is refused alone.
-func (r *reconciler) suspect(ctx context.Context, table routing.Table) (backend, reason string) {
-	for _, b := range table.Backends {
-		if len(b.Raw.Frontend) == 0 {
+// without the others that have some. An empty name: nobody is refused alone, or everybody for somebody else's fault.
+func (r *reconciler) suspect(ctx context.Context, refused change) (backend, reason string) {
+	raw := func(b routing.Backend) bool { return len(b.Raw.Frontend) > 0 }
+	without := func(but string) *haproxy.RefusedError {
+		config, err := routing.Render(refused.table.Filter(func(b routing.Backend) bool { return !raw(b) || b.Name == but }), refused.settings)
+		said := (*haproxy.RefusedError)(nil)
+		if err == nil && errors.As(r.engine.check(ctx, config), &said) {
+			return said
+		}
+		return nil // the next step reports other errors
+	}
+	if !slices.ContainsFunc(refused.table.Backends, raw) || without("") != nil {
+		return "", ""
+	}
+	for _, b := range refused.table.Backends {
+		if !raw(b) {
 			continue
 		}
-		alone := table.Filter(func(other routing.Backend) bool { return other.Name == b.Name || len(other.Raw.Frontend) == 0 })
-		config, err := routing.Render(alone, r.settings)
-		if err != nil {
-			return "", "" // the next step reports it
-		}
-		if refused := (*haproxy.RefusedError)(nil); errors.As(r.engine.check(ctx, config), &refused) {
-			return b.Name, alert(refused.Output)
+		if said := without(b.Name); said != nil {
+			return b.Name, alert(said.Output)
 		}
 	}
 	return "", ""

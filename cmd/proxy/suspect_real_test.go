@@ -48,3 +48,20 @@ func TestRawLinesThatHAProxyRefusesWithoutALineAreFound(t *testing.T) {
 		t.Errorf("mended template: got %q", got)
 	}
 }
+
+func TestWhoIsWrittenWellIsNotBlamedForAFaultOfAllOthers(t *testing.T) {
+	r := newRig(t)
+	r.loop.options.AllowRaw = true
+	file := filepath.Join(t.TempDir(), "good")
+	if err := os.WriteFile(file, []byte("http-request set-header X-Good yes\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.swarm.services = []swarm.Service{r.service("good", 1, "servicePath=/good", "templateFePath="+file)}
+	r.loop.settings.Extra.Frontend = []string{"use_backend nowhere"}
+	if _, err := r.loop.step(t.Context()); err == nil || !strings.Contains(err.Error(), "nowhere") {
+		t.Errorf("the step says %v", err)
+	}
+	if len(r.loop.refused) > 0 {
+		t.Errorf("left out: %v", r.loop.refused)
+	}
+}
