@@ -263,6 +263,9 @@ type seen struct {
 // do sends a request through the entry, over a connection of its own.
 func (p *proxy) do(t *testing.T, r request) seen {
 	t.Helper()
+	if r.raw != "" {
+		return p.write(t, r)
+	}
 	port, scheme := p.entry, "http"
 	if r.second {
 		port = p.second

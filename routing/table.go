@@ -235,7 +235,7 @@ func readDestination(s Service, g label.Group, opts Options) (routes []Route, b 
 	}
 	b.Default = g.Bool("isDefaultBackend")
 	if len(paths) > 0 || len(hosts) > 0 {
-		routes = destinationRoutes(b, g, opts.domainAlgo(g), slices.Concat(hosts, b.HTTP.RedirectHosts), paths)
+		routes = destinationRoutes(b, g, opts.domainAlgo(g), hosts, paths)
 		for i := range routes {
 			routes[i].ACLName = cmp.Or(g.Text("aclName"), s.short(g))
 		}
