@@ -40,6 +40,7 @@ type request struct {
 	header                   []string
 	raw                      string           // sent as it is, with lines ended by \r\n, instead of all that; want judges the first answer
 	second                   bool             // over the second entry
+	name                     string           // that TLS asks for; "" is the host
 	secure                   bool             // over the entry with TLS, with the host as server name
 	certificate              *tls.Certificate // of the client
 	want                     string           // the fixture server that answers 200, or a code

@@ -9,29 +9,7 @@ import (
 // case has hosts, or a path, and names of services that are its own.
 
 func TestDerived(t *testing.T) {
-	p := start(t)
-	var whole testCase
-	for _, c := range derivedCases() {
-		whole.services = append(whole.services, c.services...)
-	}
-	fill := p.filler(t)
-	replies := p.declare(t, whole.filled(fill))
-	problems := p.problems(t)
-	for _, c := range derivedCases() {
-		t.Run("derived: "+c.number, func(t *testing.T) {
-			c.judge(t, replies)
-			for _, r := range c.requests {
-				c.ask(t, p, r)
-			}
-			c.told(t, slices.DeleteFunc(slices.Clone(problems), func(q problem) bool {
-				return !slices.ContainsFunc(c.services, func(s service) bool { return s.name == q.Service })
-			}), fill)
-		})
-	}
-}
-
-func derivedCases() []testCase {
-	return slices.Concat(derivedRoutes, derivedTreatments, derivedWire)
+	runTogether(t, start(t), slices.Concat(derivedRoutes, derivedTreatments, derivedWire))
 }
 
 var derivedRoutes = []testCase{

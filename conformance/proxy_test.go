@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -296,7 +297,7 @@ func (p *proxy) do(t *testing.T, r request) seen {
 	}
 	transport := &http.Transport{DisableKeepAlives: true, DisableCompression: true}
 	if r.secure {
-		transport.TLSClientConfig = &tls.Config{RootCAs: p.authority.trust, ServerName: q.Host}
+		transport.TLSClientConfig = &tls.Config{RootCAs: p.authority.trust, ServerName: cmp.Or(r.name, q.Host)}
 		if r.certificate != nil { // also to a proxy that would not take it
 			transport.TLSClientConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return r.certificate, nil }
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	_ "time/tzdata" // the images have no zones of their own, and labels name some
@@ -40,8 +41,8 @@ func run(ctx context.Context, cli any, args []string, options ...kong.Option) er
 	return command.Run()
 }
 
-// secrets reads a setting FOO from the file that FOO_FILE names, or from the Docker secret dfp_foo, where neither flag
-// nor FOO is given.
+// secrets reads a setting FOO from the file that FOO_FILE names, or from the Docker secret dfp_foo (DIR/secrets stands beside
+// /run/secrets), where neither flag nor FOO is given.
 type secrets struct {
 	lookup func(name string) (string, bool)
 	read   func(path string) ([]byte, error)
@@ -51,7 +52,7 @@ type secrets struct {
 func (secrets) Validate(*kong.Application) error { return nil }
 
 // Resolve is part of kong.Resolver; kong asks it after flags and before defaults.
-func (s secrets) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+func (s secrets) Resolve(ctx *kong.Context, at *kong.Path, flag *kong.Flag) (any, error) {
 	for _, name := range flag.Envs {
 		if _, given := s.lookup(name); given {
 			return nil, nil
@@ -63,11 +64,23 @@ func (s secrets) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, e
 			}
 			return strings.TrimSpace(string(content)), nil
 		}
-		if content, err := s.read("/run/secrets/dfp_" + strings.ToLower(name)); err == nil {
-			return strings.TrimSpace(string(content)), nil
+		for _, folder := range folders(ctx, at) {
+			if content, err := s.read(filepath.Join(folder, "dfp_"+strings.ToLower(name))); err == nil {
+				return strings.TrimSpace(string(content)), nil
+			}
 		}
 	}
 	return nil, nil
+}
+
+// folders are where secrets are, the first one first.
+func folders(ctx *kong.Context, at *kong.Path) (list []string) {
+	for _, flag := range at.Flags {
+		if dir, text := ctx.FlagValue(flag).(string); text && flag.Name == "dir" && dir != "" {
+			list = append(list, filepath.Join(dir, "secrets"))
+		}
+	}
+	return append(list, "/run/secrets")
 }
 
 // Log is the setting of the log; embed it.
