@@ -115,6 +115,12 @@ func (p *proxy) run(t *testing.T, environment ...string) {
 	}
 	p.command.Env = append([]string{"PATH=" + os.Getenv("PATH"), "IP=127.0.0.1", fmt.Sprintf("PORT=%d", p.api),
 		fmt.Sprintf("DEFAULT_PORTS=127.0.0.1:%d", p.entry), bind, "DRAIN_TIMEOUT=1s", "HARD_STOP_AFTER=3"}, environment...)
+	p.begin(t)
+}
+
+// begin starts p.command and waits until its first configuration is in force.
+func (p *proxy) begin(t *testing.T) {
+	t.Helper()
 	output := &safeBuffer{}
 	p.command.Stdout, p.command.Stderr, p.output = output, output, output
 	if err := p.command.Start(); err != nil {
