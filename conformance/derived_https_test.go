@@ -56,6 +56,7 @@ func overTLS(name string) func(*request) {
 
 // TestDerivedHTTPS has one declaration for all its cases.
 func TestDerivedHTTPS(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t, "Conformance")
 	files := map[string][]byte{"certs/0.test.pem": a.issue(t, "0.test").pem, "certs/a.test.pem": a.issue(t, "a.test").pem, "certs/b.test.pem": a.issue(t, "b.test", "*.b.test").pem,
 		"secrets/cert_x": a.issue(t, "x.test").pem, "secrets/cert-y.pem": a.issue(t, "y.test").pem, "secrets/certz.pem": a.issue(t, "z.test").pem,
@@ -165,6 +166,7 @@ func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 // TestDerivedSettings are cases of one proxy that trusts its client and has users of its own.
 func TestDerivedSettings(t *testing.T) {
+	t.Parallel()
 	secret := filepath.Join(t.TempDir(), "users")
 	if err := os.WriteFile(secret, []byte("g:gp,h:hp\n"), 0o600); err != nil {
 		t.Fatal(err)

@@ -18,6 +18,7 @@ import (
 
 // TestDerivedTCP has one declaration for its cases.
 func TestDerivedTCP(t *testing.T) {
+	t.Parallel()
 	p := start(t)
 	ports := freePorts(t, 9)
 	src := func(i int) string { return fmt.Sprintf("srcPort=%d", ports[i]) }
@@ -76,6 +77,7 @@ func TestDerivedTCP(t *testing.T) {
 
 // TestDerivedAPI are what the API takes and how.
 func TestDerivedAPI(t *testing.T) {
+	t.Parallel()
 	p := start(t)
 	port := serve(t, "svc")
 	send := func(t *testing.T, method, query, kind, body string) int {
@@ -133,6 +135,7 @@ func TestDerivedAPI(t *testing.T) {
 
 // TestDerivedTasks are how requests find the tasks of a service; two addresses stand for two tasks.
 func TestDerivedTasks(t *testing.T) {
+	t.Parallel()
 	p := start(t)
 	port := serve(t, "first")
 	serveAt(t, "second", fmt.Sprintf("127.0.0.2:%d", port))
@@ -153,13 +156,10 @@ func TestDerivedTasks(t *testing.T) {
 		svc("k-retry", "servicePath=/k-retry", "retryOn=503", "retries=3", three, whole), svc("k-none", "servicePath=/k-none", three, whole),
 		svc("k-source", "servicePath=/k-source", "loadBalance=source", two, whole), svc("k-queue", "servicePath=/k-queue", "maxConn=1", "outboundHostname=127.0.0.1", whole),
 	}
-	for _, s := range services {
-		for _, r := range p.declare(t, services) {
-			if r.Code != http.StatusOK {
-				t.Fatalf("%s: %+v", s.name, r)
-			}
+	for name, r := range p.declare(t, services) {
+		if r.Code != http.StatusOK {
+			t.Fatalf("%s: %+v", name, r)
 		}
-		break
 	}
 	count := func(path string, n int) map[string]int {
 		heard := map[string]int{}
@@ -225,6 +225,7 @@ func TestDerivedTasks(t *testing.T) {
 
 // TestDerivedWithoutPrivileges runs the program as a user who may nothing, with settings by flags.
 func TestDerivedWithoutPrivileges(t *testing.T) {
+	t.Parallel()
 	if os.Getuid() != 0 {
 		t.Skip("only root can become somebody else; as anybody else every test is this one")
 	}

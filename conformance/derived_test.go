@@ -9,6 +9,7 @@ import (
 // case has hosts, or a path, and names of services that are its own.
 
 func TestDerived(t *testing.T) {
+	t.Parallel()
 	runTogether(t, start(t), slices.Concat(derivedRoutes, derivedTreatments, derivedWire))
 }
 

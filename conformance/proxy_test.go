@@ -6,8 +6,10 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -16,6 +18,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -46,6 +49,11 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	build.binary = filepath.Join(dir, "proxy")
+	flag.Parse()
+	if err := flag.Set("test.parallel", "6"); err != nil { // proxies mostly wait for the pause between two reloads
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	code := m.Run()
 	os.RemoveAll(dir)
 	os.Exit(code)
@@ -329,16 +337,28 @@ func (p *proxy) do(t *testing.T, r request) seen {
 	return s
 }
 
-// freePorts answers ports that nobody had a moment ago.
+// handed is the port that freePorts gave last. Two HAProxies may bind one port (SO_REUSEPORT), so none is given twice; and
+// they are below those that the kernel gives to clients and to fixture servers.
+var handed = func() *atomic.Int32 {
+	var port atomic.Int32
+	port.Store(10_000 + rand.Int32N(15_000)) // other runs of these tests begin elsewhere
+	return &port
+}()
+
+// freePorts answers ports that nobody had a moment ago and nobody else is given.
 func freePorts(t *testing.T, n int) (ports []int) {
 	t.Helper()
-	for range n {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
+	for range 10 * n {
+		port := int(handed.Add(1))
+		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
-			t.Fatal(err)
+			continue
 		}
-		defer listener.Close()
-		ports = append(ports, listener.Addr().(*net.TCPAddr).Port)
+		listener.Close()
+		if ports = append(ports, port); len(ports) == n {
+			return ports
+		}
 	}
-	return ports
+	t.Fatal("there are no free ports")
+	return nil
 }
