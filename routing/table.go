@@ -264,9 +264,9 @@ func (b *Backend) treat(s Service, g label.Group, opts Options) (problems []labe
 	if rewrites, keys := readRewrites(g); len(rewrites) > 0 {
 		b.Rewrites, b.Labels["rewrite"] = rewrites, keys
 	}
-	var refused []label.Problem
-	b.HTTP, refused = readHTTP(s, g, opts)
-	return append(problems, refused...), len(refused) == 0
+	var noted, refused []label.Problem
+	b.HTTP, noted, refused = readHTTP(s, g, opts)
+	return append(append(problems, noted...), refused...), len(refused) == 0
 }
 
 // servers picks the address of each task on the network that the proxy shares with the service. The note says why
