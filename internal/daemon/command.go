@@ -34,11 +34,26 @@ func run(ctx context.Context, cli any, args []string, options ...kong.Option) er
 	if err != nil {
 		return err
 	}
+	forgetEmpty(parser.Model.Node)
 	command, err := parser.Parse(args)
 	if err != nil {
 		return fmt.Errorf("%w (see --help)", err)
 	}
 	return command.Run()
+}
+
+// forgetEmpty makes settings whose variable is empty those that are not given: stack files write ${FOO}, and images FOO="".
+func forgetEmpty(node *kong.Node) {
+	for _, flag := range node.Flags {
+		for _, name := range flag.Envs {
+			if value, given := os.LookupEnv(name); given && value == "" {
+				_ = os.Unsetenv(name) // for the processes that this one starts, too
+			}
+		}
+	}
+	for _, child := range node.Children {
+		forgetEmpty(child)
+	}
 }
 
 // secrets reads a setting FOO from the file that FOO_FILE names, or from the Docker secret dfp_foo (DIR/secrets stands beside
