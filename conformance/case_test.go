@@ -38,7 +38,9 @@ func svc(name string, parameters ...string) service { return service{name, param
 type request struct {
 	method, host, path, user string
 	header                   []string
+	raw                      string           // sent as it is, with lines ended by \r\n, instead of all that; want judges the first answer
 	second                   bool             // over the second entry
+	name                     string           // that TLS asks for; "" is the host
 	secure                   bool             // over the entry with TLS, with the host as server name
 	certificate              *tls.Certificate // of the client
 	want                     string           // the fixture server that answers 200, or a code
@@ -148,10 +150,23 @@ func help(t *testing.T) string {
 
 // run declares the services of the case, all at once, and sends its requests in their order.
 func (c testCase) run(t *testing.T, p *proxy) {
+	fill := p.filler(t)
+	c.judge(t, p.declare(t, c.filled(fill)))
+	for _, r := range c.requests {
+		for i := range r.header {
+			r.header[i] = fill(r.header[i])
+		}
+		c.ask(t, p, r)
+	}
+	c.told(t, p.problems(t), fill)
+}
+
+// filler writes ports in the place of {P}, {B}, {free} and @name.
+func (p *proxy) filler(t *testing.T) func(text string) string {
 	free := freePorts(t, 1)[0]
 	ports := map[string]int{}
-	fill := func(text string) string {
-		text = strings.NewReplacer("{P}", fmt.Sprint(p.entry), "{B}", fmt.Sprint(p.second), "{free}", fmt.Sprint(free)).Replace(text)
+	return func(text string) string {
+		text = strings.NewReplacer("{P}", fmt.Sprint(p.entry), "{B}", fmt.Sprint(p.second), "{S}", fmt.Sprint(p.tls), "{free}", fmt.Sprint(free)).Replace(text)
 		if key, name, found := strings.Cut(text, "=@"); found {
 			if ports[name] == 0 {
 				ports[name] = serve(t, name)
@@ -160,7 +175,10 @@ func (c testCase) run(t *testing.T, p *proxy) {
 		}
 		return text
 	}
-	var services []service
+}
+
+// filled are the services of the case with an address and a port each.
+func (c testCase) filled(fill func(string) string) (services []service) {
 	for _, s := range c.services {
 		parameters := []string{"outboundHostname=127.0.0.1"}
 		if !slices.ContainsFunc(s.parameters, func(p string) bool { return strings.HasPrefix(p, "port") }) {
@@ -171,22 +189,27 @@ func (c testCase) run(t *testing.T, p *proxy) {
 		}
 		services = append(services, service{s.name, parameters})
 	}
-	for name, r := range p.declare(t, services) {
+	return services
+}
+
+// judge wants the API to have taken all services but those that the case names.
+func (c testCase) judge(t *testing.T, replies map[string]reply) {
+	t.Helper()
+	for _, s := range c.services {
 		want := http.StatusOK
-		if code := c.refused[name]; code != 0 {
+		if code := c.refused[s.name]; code != 0 {
 			want = code
 		}
-		if r.Code != want || (r.Status == "OK") != (want == http.StatusOK) {
-			t.Errorf("reconfigure %s: got %+v, want %d", name, r, want)
+		if r := replies[s.name]; r.Code != want || (r.Status == "OK") != (want == http.StatusOK) {
+			t.Errorf("reconfigure %s: got %+v, want %d", s.name, r, want)
 		}
 	}
-	for _, r := range c.requests {
-		for i := range r.header {
-			r.header[i] = fill(r.header[i])
-		}
-		c.ask(t, p, r)
-	}
-	problems := fmt.Sprintf("%+v", p.problems(t))
+}
+
+// told wants the problems to say what the case asks for.
+func (c testCase) told(t *testing.T, all []problem, fill func(string) string) {
+	t.Helper()
+	problems := fmt.Sprintf("%+v", all)
 	for _, part := range c.reported {
 		if !strings.Contains(problems, fill(part)) {
 			t.Errorf("no problem says %q: %s", part, problems)
@@ -196,6 +219,7 @@ func (c testCase) run(t *testing.T, p *proxy) {
 
 func (c testCase) ask(t *testing.T, p *proxy, r request) {
 	s := p.do(t, r)
+	what := r.method + " " + r.host + r.path + r.raw
 	got := fmt.Sprint(s.code)
 	if s.code == http.StatusOK && s.answer.Service != "" {
 		got = s.answer.Service
@@ -203,10 +227,10 @@ func (c testCase) ask(t *testing.T, p *proxy, r request) {
 		got = "refused"
 	}
 	if got != r.want {
-		t.Errorf("%s %s%s %s %s: got %s, want %s", r.method, r.host, r.path, r.user, r.header, got, r.want)
+		t.Errorf("%.200s %s %s: got %s, want %s", what, r.user, r.header, got, r.want)
 	} else if r.check != nil {
 		if err := r.check(s); err != nil {
-			t.Errorf("%s %s%s %s %s: %v", r.method, r.host, r.path, r.user, r.header, err)
+			t.Errorf("%.200s %s %s: %v", what, r.user, r.header, err)
 		}
 	}
 }

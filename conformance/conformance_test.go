@@ -4,6 +4,7 @@
 //	case_test.go        what a case is and how it runs
 //	routes_test.go      cases of hosts, paths, precedence, rewrites, ports
 //	treatment_test.go   cases of what is done to requests and answers; the list of cases without a test
+//	derived*_test.go    cases that follow from the same rules, many of them in one declaration
 //	settings_test.go    what follows from them for the settings and the labels of Docker Flow Proxy that few use
 //	lifecycle_test.go   cases that begin and end services and the program itself
 //	tcp_test.go         cases of reqMode=tcp and sni
@@ -23,9 +24,10 @@ import (
 )
 
 // shared is how many proxies run the cases that need no settings of their own; each case waits a second for its reload.
-const shared = 3
+const shared = 4
 
 func TestCases(t *testing.T) {
+	t.Parallel()
 	var ready []testCase
 	var gaps []string
 	for _, c := range slices.Concat(routeCases, treatmentCases, settingCases) {

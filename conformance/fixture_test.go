@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"strconv"
@@ -18,6 +19,7 @@ type answer struct {
 	Path    string // with the query
 	Host    string
 	Header  http.Header
+	Length  int64 // of the request's body
 }
 
 // serve starts a fixture server on a port of the kernel's choice and answers the port.
@@ -37,10 +39,18 @@ func serveAt(t *testing.T, service, address string) int {
 			case <-r.Context().Done():
 			}
 		}
+		if r.Header.Get("Upgrade") == "echo" {
+			echo(w)
+			return
+		}
+		length, err := io.Copy(io.Discard, r.Body)
+		if err != nil {
+			return // the client has gone away
+		}
 		w.Header().Set("X-Backend", service)
 		w.Header().Set("X-Del", "from the backend")
 		w.Header().Set("Content-Type", "text/plain")
-		body, err := json.Marshal(answer{service, port, r.Method, r.URL.RequestURI(), r.Host, r.Header})
+		body, err := json.Marshal(answer{service, port, r.Method, r.URL.RequestURI(), r.Host, r.Header, length})
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
@@ -53,4 +63,16 @@ func serveAt(t *testing.T, service, address string) int {
 	go server.Serve(listener)
 	t.Cleanup(func() { server.Close() })
 	return port
+}
+
+// echo switches protocols and says again what it is told, as a WebSocket would.
+func echo(w http.ResponseWriter) {
+	conn, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	defer conn.Close()
+	_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+	_, _ = io.Copy(conn, buffered) // until the client ends it
 }

@@ -41,6 +41,7 @@ func httpsCases(port int, known, unknown issued) []testCase {
 }
 
 func TestHTTPS(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t, "Conformance")
 	clients, strangers := newAuthority(t, "Clients"), newAuthority(t, "Strangers")
 	trusted := filepath.Join(t.TempDir(), "clients.pem")
@@ -82,6 +83,7 @@ func TestHTTPS(t *testing.T) {
 
 // TestHTTPSOnly is case 71, and the other setting that needs a proxy of its own.
 func TestHTTPSOnly(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t, "Conformance")
 	p := startSecure(t, a, map[string][]byte{"certs/a.test.pem": a.issue(t, "a.test").pem}, "HTTPS_ONLY=true", "ENABLE_H2=false")
 	c := testCase{services: []service{svc("svc", "servicePath=/"), svc("open", "servicePath=/open", "httpsOnly=false")}, requests: []request{
@@ -96,6 +98,7 @@ func TestHTTPSOnly(t *testing.T) {
 
 // TestSecrets are the cases 60, 61 and 78: what Docker secrets give, here below the proxy's folder.
 func TestSecrets(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t, "Conformance")
 	p := startSecure(t, a, map[string][]byte{"secrets/cert-x.pem": a.issue(t, "x.test").pem, "secrets/other.pem": a.issue(t, "other.test").pem,
 		"secrets/dfp_users_monitoring": []byte("observer:" + hash + "\n")})
@@ -118,6 +121,7 @@ func TestSecrets(t *testing.T) {
 
 // TestWithoutACertificate wants a port that was asked for with TLS to be reported and to serve all the same.
 func TestWithoutACertificate(t *testing.T) {
+	t.Parallel()
 	p := startSecure(t, newAuthority(t, "nobody's"), nil)
 	p.must(t, "svc", serve(t, "svc"), "servicePath=/")
 	if text := fmt.Sprintf("%+v", p.problems(t)); !strings.Contains(text, "there is no certificate") {

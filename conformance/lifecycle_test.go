@@ -55,6 +55,7 @@ func (p *proxy) text(t *testing.T, action string, parameters url.Values) string 
 
 // TestLifeCycle follows one proxy through the cases in which services come, change and go.
 func TestLifeCycle(t *testing.T) {
+	t.Parallel()
 	p := start(t)
 	old, other := serve(t, "old"), serve(t, "other")
 	t.Run("111", func(t *testing.T) {
@@ -134,6 +135,7 @@ func TestLifeCycle(t *testing.T) {
 }
 
 func TestWhatTheAPIGaveSurvivesARestart(t *testing.T) {
+	t.Parallel()
 	p := start(t)
 	p.must(t, "kept", serve(t, "kept"), "servicePath=/kept")
 	p.must(t, "gone", serve(t, "gone"), "servicePath=/gone")
@@ -159,6 +161,7 @@ func TestWhatTheAPIGaveSurvivesARestart(t *testing.T) {
 
 // TestServicesOfTheEnvironment is case 101.
 func TestServicesOfTheEnvironment(t *testing.T) {
+	t.Parallel()
 	p := start(t, "DFP_SERVICE_1_SERVICE_NAME=one", "DFP_SERVICE_1_SERVICE_PATH=/one", fmt.Sprintf("DFP_SERVICE_1_PORT=%d", serve(t, "one")), "DFP_SERVICE_1_OUTBOUND_HOSTNAME=127.0.0.1",
 		"DFP_SERVICE_SERVICE_NAME=two", "DFP_SERVICE_SERVICE_PATH_1=/a", fmt.Sprintf("DFP_SERVICE_PORT_1=%d", serve(t, "a")),
 		"DFP_SERVICE_SERVICE_PATH_2=/b", fmt.Sprintf("DFP_SERVICE_PORT_2=%d", serve(t, "b")), "DFP_SERVICE_OUTBOUND_HOSTNAME=localhost")
@@ -169,6 +172,7 @@ func TestServicesOfTheEnvironment(t *testing.T) {
 
 // TestSticky is case 96: two servers of one service, which listen on one port of two addresses.
 func TestSticky(t *testing.T) {
+	t.Parallel()
 	if _, known := routing.Labels.Lookup("sessionType"); !known {
 		t.Log("not built: 96 (com.df.sessionType)")
 		return

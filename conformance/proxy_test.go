@@ -1,12 +1,15 @@
 package conformance
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -15,6 +18,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -45,6 +49,11 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	build.binary = filepath.Join(dir, "proxy")
+	flag.Parse()
+	if err := flag.Set("test.parallel", "6"); err != nil { // proxies mostly wait for the pause between two reloads
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	code := m.Run()
 	os.RemoveAll(dir)
 	os.Exit(code)
@@ -114,6 +123,12 @@ func (p *proxy) run(t *testing.T, environment ...string) {
 	}
 	p.command.Env = append([]string{"PATH=" + os.Getenv("PATH"), "IP=127.0.0.1", fmt.Sprintf("PORT=%d", p.api),
 		fmt.Sprintf("DEFAULT_PORTS=127.0.0.1:%d", p.entry), bind, "DRAIN_TIMEOUT=1s", "HARD_STOP_AFTER=3"}, environment...)
+	p.begin(t)
+}
+
+// begin starts p.command and waits until its first configuration is in force.
+func (p *proxy) begin(t *testing.T) {
+	t.Helper()
 	output := &safeBuffer{}
 	p.command.Stdout, p.command.Stderr, p.output = output, output, output
 	if err := p.command.Start(); err != nil {
@@ -263,6 +278,9 @@ type seen struct {
 // do sends a request through the entry, over a connection of its own.
 func (p *proxy) do(t *testing.T, r request) seen {
 	t.Helper()
+	if r.raw != "" {
+		return p.write(t, r)
+	}
 	port, scheme := p.entry, "http"
 	if r.second {
 		port = p.second
@@ -293,7 +311,7 @@ func (p *proxy) do(t *testing.T, r request) seen {
 	}
 	transport := &http.Transport{DisableKeepAlives: true, DisableCompression: true}
 	if r.secure {
-		transport.TLSClientConfig = &tls.Config{RootCAs: p.authority.trust, ServerName: q.Host}
+		transport.TLSClientConfig = &tls.Config{RootCAs: p.authority.trust, ServerName: cmp.Or(r.name, q.Host)}
 		if r.certificate != nil { // also to a proxy that would not take it
 			transport.TLSClientConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return r.certificate, nil }
 		}
@@ -319,16 +337,28 @@ func (p *proxy) do(t *testing.T, r request) seen {
 	return s
 }
 
-// freePorts answers ports that nobody had a moment ago.
+// handed is the port that freePorts gave last. Two HAProxies may bind one port (SO_REUSEPORT), so none is given twice; and
+// they are below those that the kernel gives to clients and to fixture servers.
+var handed = func() *atomic.Int32 {
+	var port atomic.Int32
+	port.Store(10_000 + rand.Int32N(15_000)) // other runs of these tests begin elsewhere
+	return &port
+}()
+
+// freePorts answers ports that nobody had a moment ago and nobody else is given.
 func freePorts(t *testing.T, n int) (ports []int) {
 	t.Helper()
-	for range n {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
+	for range 10 * n {
+		port := int(handed.Add(1))
+		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
-			t.Fatal(err)
+			continue
 		}
-		defer listener.Close()
-		ports = append(ports, listener.Addr().(*net.TCPAddr).Port)
+		listener.Close()
+		if ports = append(ports, port); len(ports) == n {
+			return ports
+		}
 	}
-	return ports
+	t.Fatal("there are no free ports")
+	return nil
 }

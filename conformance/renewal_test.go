@@ -101,6 +101,7 @@ func (p *proxy) refusesWhatIsPut(t *testing.T, good issued) {
 }
 
 func TestACertificateOfTheAPIAndABrokenFileSurviveAKill(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t, "Conformance")
 	good, put := a.issue(t, "a.test"), a.issue(t, "c.test")
 	p := startSecure(t, a, map[string][]byte{"certs/a.test.pem": good.pem})
@@ -122,6 +123,7 @@ func TestACertificateOfTheAPIAndABrokenFileSurviveAKill(t *testing.T) {
 
 // TestACertificateThatHAProxyRefusesLeavesTheOthersAlone gives one that parses, but whose key is too weak for OpenSSL.
 func TestACertificateThatHAProxyRefusesLeavesTheOthersAlone(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t, "Conformance")
 	good, weak := a.issue(t, "a.test"), a.issueWeak(t, "weak.test")
 	p := startSecure(t, a, map[string][]byte{"certs/a.test.pem": good.pem, "certs/weak.pem": weak.pem})
@@ -147,6 +149,7 @@ func TestACertificateThatHAProxyRefusesLeavesTheOthersAlone(t *testing.T) {
 
 // TestWhatIsToldOfCertificates are the list of the API, the metric, and what is reported of one that expires.
 func TestWhatIsToldOfCertificates(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t, "Conformance")
 	end := time.Now().Add(48 * time.Hour).Truncate(time.Second)
 	p := startSecure(t, a, map[string][]byte{"certs/old.pem": a.issueUntil(t, end, "a.test", "*.a.test").pem})

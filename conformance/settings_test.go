@@ -38,6 +38,7 @@ var settingCases = []testCase{
 
 // TestConnectionMode asks twice over one connection, which ends after the first answer where the proxy's mode is httpclose.
 func TestConnectionMode(t *testing.T) {
+	t.Parallel()
 	if !strings.Contains(help(t), "$CONNECTION_MODE)") {
 		t.Skip("not built: CONNECTION_MODE")
 	}
@@ -51,6 +52,7 @@ func TestConnectionMode(t *testing.T) {
 		{"CONNECTION_MODE=http-tunnel", "forceclose", 2}, // a backend closes only the connection to the task
 	} {
 		t.Run(row.environment+" "+row.label, func(t *testing.T) {
+			t.Parallel()
 			p := start(t, row.environment)
 			p.must(t, "svc", serve(t, "svc"), "servicePath=/", "connectionMode="+row.label)
 			if got := p.twice(t); got != row.want {
@@ -87,6 +89,7 @@ func (p *proxy) twice(t *testing.T) (answers int) {
 
 // TestSeparatorOfTheEnvironment gives a service by environment whose lists have the proxy's separator.
 func TestSeparatorOfTheEnvironment(t *testing.T) {
+	t.Parallel()
 	if !strings.Contains(help(t), "$SEPARATOR)") {
 		t.Skip("not built: SEPARATOR")
 	}
@@ -97,6 +100,7 @@ func TestSeparatorOfTheEnvironment(t *testing.T) {
 
 // TestRequestLog is DEBUG: each request is a line of the proxy's output, and stays so after a reload.
 func TestRequestLog(t *testing.T) {
+	t.Parallel()
 	if !strings.Contains(help(t), "$DEBUG)") {
 		t.Skip("not built: DEBUG")
 	}
@@ -130,6 +134,7 @@ func (p *proxy) logs(t *testing.T, text string) {
 
 // TestStatisticsOnAPortOfTheirOwn is STATS_PORT, with the password from a file.
 func TestStatisticsOnAPortOfTheirOwn(t *testing.T) {
+	t.Parallel()
 	if !strings.Contains(help(t), "$STATS_PORT)") {
 		t.Skip("not built: STATS_PORT")
 	}

@@ -94,6 +94,7 @@ func visit(port int, host string) string {
 
 // TestSNI has the cases of reqMode=sni.
 func TestSNI(t *testing.T) {
+	t.Parallel()
 	p := start(t)
 	ports := freePorts(t, 2)
 	t.Run("54", func(t *testing.T) {
@@ -119,6 +120,7 @@ func TestSNI(t *testing.T) {
 
 // TestTCP has the cases of reqMode=tcp.
 func TestTCP(t *testing.T) {
+	t.Parallel()
 	p := start(t)
 	ports := freePorts(t, 3)
 	t.Run("48", func(t *testing.T) {

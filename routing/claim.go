@@ -20,8 +20,8 @@ var (
 var claimLabels = []label.Spec{
 	{Name: "pathType", Kind: label.Text, Indexed: true, Example: "path_reg", Check: checkPathType,
 		Doc: "How servicePath is matched: `path` that path alone, `path_beg` whatever begins so (`/demo` takes `/demox`), `path_reg` a regular expression (PCRE), and HAProxy's `path_end`, `path_sub`, `path_dir`, `path_dom`. With reqMode=sni: `req_ssl_sni` with `-i` and `-m` `str`, `beg`, `end`, `sub`, `dom` or `reg`, as in `req_ssl_sni -i -m beg`; servicePath has the names then. Without it a path takes itself and everything below it."},
-	{Name: "servicePathExclude", Kind: label.List, Indexed: true, Example: "/demo/private", Check: checkPaths,
-		Doc: "Paths that, with everything below them, are not the service's: the next best route takes such a request."},
+	{Name: "servicePathExclude", Kind: label.List, Indexed: true, Example: "/demo/private",
+		Doc: "Paths that, with everything below them, are not the service's: the next best route takes such a request. With a pathType they are matched as servicePath is."},
 	{Name: "serviceDomainAlgo", Kind: label.Enum, Example: "hdr_dom(host)", Values: []string{"exact", "hdr(host)", "hdr_dom(host)", "hdr_end(host)", "hdr_beg(host)", "hdr_reg(host)", "req.ssl_sni"},
 		Doc: "How serviceDomain is matched; `*.x` stays a wildcard, and `req.ssl_sni`, which belongs to reqMode=sni, is exact too. Exact hosts and wildcards come before the others. Default: the proxy's SERVICE_DOMAIN_ALGO setting, which is `exact`."},
 	{Name: "userAgent", Kind: label.List, Indexed: true, Example: "amiga,amstrad", Doc: "Only requests whose user agent contains one of these, in any case. Such a route comes before the same one without."},
@@ -64,26 +64,17 @@ func checkClaim(g label.Group, opts Options) (name, reason string) {
 	if modeOf(g) != "" {
 		return checkPortClaim(g, opts)
 	}
-	paths, kind := g.List("servicePath"), g.Text("pathType")
+	kind := g.Text("pathType")
 	if sniPath(kind) != nil {
 		return "pathType", "needs reqMode=sni"
 	}
-	switch kind {
-	case "", "path", "path_beg", "path_dir":
-		if err := checkPaths(paths); err != nil {
-			return "servicePath", err.Error()
-		}
-	default:
-		for _, path := range paths {
-			if len(path) > maxPath || strings.ContainsFunc(path, func(r rune) bool { return r > unicode.MaxASCII }) {
-				return "servicePath", fmt.Sprintf("has something that no path can match: %q", path)
-			}
+	for _, name := range []string{"servicePath", "servicePathExclude"} {
+		if err := checkPathsOf(kind, g.List(name)); err != nil {
+			return name, err.Error()
 		}
 	}
-	if opts.domainAlgo(g) != "hdr_reg(host)" {
-		if err := checkHosts(g.List("serviceDomain")); err != nil {
-			return "serviceDomain", err.Error()
-		}
+	if err := checkHostsOf(opts.domainAlgo(g), g.List("serviceDomain")); err != nil {
+		return "serviceDomain", err.Error()
 	}
 	for _, name := range []string{"srcPort", "srcHttpsPort"} {
 		if port := g.Int(name); port != 0 && opts.EntryPorts != nil && !slices.Contains(opts.EntryPorts, port) {
@@ -91,4 +82,32 @@ func checkClaim(g label.Group, opts Options) (name, reason string) {
 		}
 	}
 	return "", ""
+}
+
+// checkPathsOf judges what a pathType matches paths by.
+func checkPathsOf(kind string, paths []string) error {
+	switch kind {
+	case "", "path", "path_beg", "path_dir":
+		return checkPaths(paths)
+	}
+	for _, path := range paths {
+		if path == "" || len(path) > maxPath || strings.ContainsFunc(path, func(r rune) bool { return r > unicode.MaxASCII }) {
+			return fmt.Errorf("has something that no path can match: %q", path)
+		}
+	}
+	return nil
+}
+
+// checkHostsOf judges what a serviceDomainAlgo matches hosts by: a part of a host may begin or end with a dot.
+func checkHostsOf(algo string, hosts []string) error {
+	if algo == "hdr_reg(host)" {
+		return nil
+	}
+	if algo == "hdr_end(host)" || algo == "hdr_dom(host)" {
+		hosts = slices.Clone(hosts)
+		for i := range hosts {
+			hosts[i] = strings.TrimPrefix(hosts[i], ".")
+		}
+	}
+	return checkHosts(hosts)
 }

@@ -27,15 +27,15 @@ type HTTP struct {
 	Origins map[string]string
 }
 
-// readHTTP answers problems when the destination must not be routed without what a label asks for.
-func readHTTP(s Service, g label.Group, opts Options) (HTTP, []label.Problem) {
+// readHTTP refuses when the destination must not be routed without what a label asks for; what is noted leaves it routed.
+func readHTTP(s Service, g label.Group, opts Options) (h HTTP, noted, refused []label.Problem) {
 	r := httpReader{service: s, g: g, opts: opts, origins: map[string]string{}}
 	for _, spec := range httpLabels {
 		if g.Has(spec.Name) {
 			r.origins[spec.Name] = g.Key(spec.Name)
 		}
 	}
-	h := HTTP{
+	h = HTTP{
 		Redirect: r.redirect(),
 		Access:   r.access(),
 		Auth:     r.auth(),
@@ -47,7 +47,7 @@ func readHTTP(s Service, g label.Group, opts Options) (HTTP, []label.Problem) {
 	if len(r.origins) > 0 {
 		h.Origins = maps.Clone(r.origins)
 	}
-	return h, r.problems
+	return h, r.noted, r.problems
 }
 
 // httpReader reads the labels of one destination.
@@ -57,6 +57,7 @@ type httpReader struct {
 	opts     Options
 	origins  map[string]string
 	problems []label.Problem
+	noted    []label.Problem
 }
 
 // refuse reports a label that has a meaning of its own but none together with the others or the settings.

@@ -55,8 +55,8 @@ func TestHTTPLabelsThatMeanNothingTogetherTakeTheirDestinationAlong(t *testing.T
 		{"checkInterval=5", "does nothing without checkPath or checkTcp"},
 		{"checkTcp=true checkExpect=200", "does nothing without checkPath"},
 		{"redirectFromDomain=old.test serviceDomain=*.new.test", "has nowhere to lead to: the first serviceDomain must be a host without *"},
+		{"redirectFromDomain=old.test serviceDomain=^new$ serviceDomainAlgo=hdr_reg(host)", "has nowhere to lead to: the first serviceDomain must be a host without *"},
 		{"redirectFromDomain=A.test. serviceDomain=b.test,a.test", "has a host that is a serviceDomain too"},
-		{"users=a", `has a user without a password (number 1), and neither usersSecret nor USERS has one`},
 		{"users=a:b,a:c", `has the user "a" twice`},
 		{"users=:b", "has a password without a user"},
 		{"users=,", "names no user"},
@@ -72,7 +72,7 @@ func TestHTTPLabelsThatMeanNothingTogetherTakeTheirDestinationAlong(t *testing.T
 		if len(problems) > 0 {
 			t.Fatal(problems)
 		}
-		_, problems = readHTTP(service, values.At(0), Options{})
+		_, _, problems = readHTTP(service, values.At(0), Options{})
 		if len(problems) != 1 || problems[0].Reason != row.reason || strings.Contains(problems[0].Value, ":") {
 			t.Errorf("%s is answered by %v, want %s", row.labels, problems, row.reason)
 		}

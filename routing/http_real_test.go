@@ -88,8 +88,8 @@ func userCases() []httpCase {
 			P GET a.test/ as:observer:password => 200
 			P GET a.test/ as:observer:x => 401`},
 		{name: "62 a secret that is not there serves nobody", labels: "usersSecret missing", requests: `
-			P GET a.test/ => 503
-			P GET a.test/ as:observer:password => 503`},
+			P GET a.test/ => 401
+			P GET a.test/ as:observer:password => 401`},
 		{name: "63 users of the proxy", options: routing.Options{Users: []routing.User{{Name: "g", Password: "gp"}}}, requests: `
 			P GET a.test/ => 401 WWW-Authenticate:Basic␣realm="defaultRealm"
 			P GET a.test/ as:g:gp => 200 -saw:Authorization`},

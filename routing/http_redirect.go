@@ -22,7 +22,7 @@ type Redirect struct {
 
 var redirectLabels = []label.Spec{
 	{Name: "redirectFromDomain", Kind: label.List, Indexed: true, Example: "old.example.com", Check: checkOldHosts,
-		Doc: "Requests for these hosts are redirected (301) to the first serviceDomain, with their scheme, port, path and query."},
+		Doc: "Requests for these hosts are redirected (301) to the first serviceDomain, with their scheme, port, path and query, whatever the path is. A route of another service to such a host comes first."},
 	{Name: "httpsOnly", Kind: label.Bool, Indexed: true, Example: "true",
 		Doc: "Requests without TLS are redirected to https. Default: the proxy's HTTPS_ONLY setting."},
 	{Name: "httpsRedirectCode", Kind: label.Enum, Indexed: true, Default: "302", Example: "308", Values: []string{"301", "302", "303", "307", "308"},
@@ -58,7 +58,7 @@ func (r *httpReader) redirect() Redirect {
 		break
 	}
 	switch {
-	case redirect.ToHost == "" || strings.HasPrefix(redirect.ToHost, "*"):
+	case redirect.ToHost == "" || strings.HasPrefix(redirect.ToHost, "*") || checkHosts([]string{redirect.ToHost}) != nil:
 		r.refuse("redirectFromDomain", "has nowhere to lead to: the first serviceDomain must be a host without *")
 	case slices.ContainsFunc(r.g.List("serviceDomain"), func(host string) bool { return slices.Contains(redirect.FromHosts, plainHost(host)) }):
 		r.refuse("redirectFromDomain", "has a host that is a serviceDomain too")

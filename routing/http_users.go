@@ -33,11 +33,11 @@ const secretPrefix = "dfp_users_"
 
 var userLabels = []label.Spec{
 	{Name: "users", Kind: label.Text, Indexed: true, Example: "admin:password,joe:x",
-		Doc: "`user:password`, several with commas: only they are served, by basic authentication; tasks never see the Authorization header. They replace the proxy's USERS. A name without a password takes it from usersSecret or USERS."},
+		Doc: "`user:password`, several with commas: only they are served, by basic authentication; tasks never see the Authorization header. They replace the proxy's USERS. A name without a password takes it from usersSecret or USERS; where neither has one that user gets 401."},
 	{Name: "usersPassEncrypted", Kind: label.Bool, Indexed: true, Default: "false", Example: "true",
 		Doc: "The passwords of users and usersSecret are hashes of crypt(3), as `openssl passwd -6` makes them."},
 	{Name: "usersSecret", Kind: label.Text, Indexed: true, Example: "monitoring", Check: checkSecretName,
-		Doc: "Users from the Docker secret `dfp_users_<value>` of the proxy: `user:password`, several with commas or on lines of their own."},
+		Doc: "Users from the Docker secret `dfp_users_<value>` of the proxy: `user:password`, several with commas or on lines of their own. While the proxy does not have it, everybody gets 401, which is reported."},
 	{Name: "ignoreAuthorization", Kind: label.Bool, Indexed: true, Default: "false", Example: "true",
 		Doc: "This destination is served without a password, and gets the Authorization header."},
 }
@@ -81,10 +81,10 @@ func (r *httpReader) users() (users []User, culprit string, err error) {
 	if name != "" && !unknown {
 		content, exists := r.opts.Secrets[secretPrefix+name]
 		if !exists {
-			return nil, "usersSecret", fmt.Errorf("names the secret %s%s, which the proxy does not have", secretPrefix, name)
-		}
-		if secret, err = ParseUsers(content, encrypted); err != nil {
-			return nil, "usersSecret", fmt.Errorf("names a secret that %w", err)
+			r.lack("usersSecret", fmt.Sprintf("names the secret %s%s, which the proxy does not have: nobody in it may pass", secretPrefix, name))
+		} else if secret, err = ParseUsers(content, encrypted); err != nil {
+			r.lack("usersSecret", fmt.Sprintf("names a secret that %v: nobody in it may pass", err))
+			secret = nil
 		}
 	}
 	if !r.g.Has("users") {
@@ -102,13 +102,21 @@ func (r *httpReader) users() (users []User, culprit string, err error) {
 		}
 		known := slices.Concat(secret, r.opts.Users)
 		same := slices.IndexFunc(known, func(k User) bool { return k.Name == u.Name })
-		if same < 0 {
+		if same >= 0 {
+			users[i] = known[same]
+		} else if len(r.noted) == 0 { // or it is said already why
 			// its name is not repeated: it may be a password whose user was forgotten
-			return nil, "users", fmt.Errorf("has a user without a password (number %d), and neither usersSecret nor USERS has one", i+1)
+			r.lack("users", fmt.Sprintf("has a user without a password (number %d), and neither usersSecret nor USERS has one: that user may not pass", i+1))
 		}
-		users[i] = known[same]
 	}
-	return users, "", nil
+	return slices.DeleteFunc(users, func(u User) bool { return u.Password == "" }), "", nil
+}
+
+// lack notes that the proxy lacks passwords. The destination is routed all the same, as in Docker Flow Proxy: who is not
+// known gets 401 from it, and not what the next best route has.
+func (r *httpReader) lack(name, reason string) {
+	// the value may hold passwords, so the problem does not repeat it
+	r.noted = append(r.noted, label.Problem{Service: r.service.Name, Label: r.g.Key(name), Value: "…", Reason: reason})
 }
 
 // ParseUsers reads `user:password`, several with commas or on lines of their own. The error reads after what held them

@@ -17,7 +17,9 @@ func TestSecretsThatAreNotKnownAreNotJudged(t *testing.T) {
 		users   int
 	}{
 		{"not known", nil, 0, 1},
-		{"known, and missing", map[string]string{}, 1, 0},
+		{"known, and missing", map[string]string{}, 1, 1},
+		{"known, and somebody else's", map[string]string{"dfp_users_monitoring": "other:y"}, 1, 1},
+		{"known, and malformed", map[string]string{"dfp_users_monitoring": ":y"}, 1, 1},
 		{"known", map[string]string{"dfp_users_monitoring": "observer:y"}, 0, 2},
 	} {
 		t.Run(row.name, func(t *testing.T) {

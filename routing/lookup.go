@@ -246,8 +246,13 @@ func (l *lookup) fill(file string, routes []Route) (choices []alternative) {
 
 // excluded are the keys below which the route does not count.
 func (r Route) excluded() (keys []string) {
+	if r.PathMatch == "beg" && len(r.Path) > 1 && strings.HasSuffix(r.Path, "/") {
+		keys = append(keys, r.key()+"?") // the path without its last slash does not begin with it
+	}
 	for _, path := range r.Exclude {
-		keys = append(keys, strings.TrimPrefix(r.Host, "*.")+strings.TrimRight(path, "/")+"/")
+		other := r
+		other.Path = path
+		keys = append(keys, other.key())
 	}
 	return keys
 }
@@ -284,8 +289,14 @@ func (l *lookup) conditional(r Route, when string) {
 	case r.key() != strings.TrimPrefix(r.Host, "*.")+"/":
 		text += fmt.Sprintf(" { var(txn.path) -m beg %s }", quote(strings.TrimPrefix(r.key(), strings.TrimPrefix(r.Host, "*."))))
 	}
-	for _, path := range r.Exclude {
-		text += fmt.Sprintf(" !{ var(txn.path) -m beg %s }", quote(strings.TrimRight(path, "/")+"/"))
+	if r.mapped() {
+		for _, key := range r.excluded() {
+			text += fmt.Sprintf(" !{ var(txn.path) -m beg %s }", quote(strings.TrimPrefix(key, strings.TrimPrefix(r.Host, "*."))))
+		}
+	} else {
+		for _, path := range r.Exclude {
+			text += fmt.Sprintf(" !{ path -m %s %s }", r.PathMatch, quote(path))
+		}
 	}
 	l.add(r.Service+" "+r.Label, "set-var(txn.be) str(%s) if %s%s", r.Backend, text, r.asks())
 }

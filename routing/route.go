@@ -19,13 +19,15 @@ type Route struct {
 	HostMatch  string   `json:"hostMatch,omitempty"` // "" exact or wildcard, else HAProxy's matcher: dom, end, beg, reg
 	Path       string   `json:"path"`                // as the label has it
 	PathMatch  string   `json:"pathMatch,omitempty"` // "" it and everything below it, beg any path that begins so, str it alone, else HAProxy's matcher: reg, end, sub, dir, dom
-	Exclude    []string `json:"exclude,omitempty"`   // paths below which it does not count
+	Exclude    []string `json:"exclude,omitempty"`   // paths that it does not count for, matched as Path is
 	UserAgents []string `json:"userAgents,omitempty"`
 	Headers    []Header `json:"headers,omitempty"`
 	Service    string   `json:"service"`
 	ACLName    string   `json:"aclName,omitempty"` // breaks ties before the service's name; "" is the service's name
 	Backend    string   `json:"backend"`
 	Label      string   `json:"label"` // the labels that asked for it, with a blank between
+
+	redirect string // the host that whatever comes here is redirected to; such a route comes after all that services say of Host
 }
 
 // Bind narrows a route to requests that came to one port or address of the proxy. The zero value is any.
@@ -68,10 +70,20 @@ func destinationRoutes(b Backend, g label.Group, algo string, hosts, paths []str
 				if strings.HasPrefix(host, "*.") { // a wildcard says itself how it is matched
 					r.HostMatch = ""
 				}
-				r.Host = strings.TrimSuffix(strings.ToLower(host), ".")
+				r.Host = strings.ToLower(host)
 			}
+			switch r.HostMatch {
+			case "dom":
+				r.Host = strings.Trim(r.Host, ".")
+			case "", "end":
+				r.Host = strings.TrimSuffix(r.Host, ".")
+			} // "www." is not all that "www" begins
 			routes = append(routes, r)
 		}
+	}
+	for _, host := range b.HTTP.RedirectHosts { // whatever is asked of them is redirected
+		key := g.Key("redirectFromDomain")
+		routes = append(routes, Route{Priority: min(base.Priority, 0), Bind: base.Bind, Host: host, Path: "/", Service: b.Service, Backend: b.Name, Label: key, redirect: b.HTTP.Redirect.ToHost})
 	}
 	if port := g.Int("srcHttpsPort"); port != 0 && port != base.Bind.Port {
 		for _, r := range routes {
@@ -147,7 +159,7 @@ func compareRoutes(a, b Route) int {
 	if a.mapped() {
 		order = cmp.Or(-cmp.Compare(len(a.key()), len(b.key())), cmp.Compare(a.key(), b.key()))
 	}
-	return cmp.Or(order, -cmp.Compare(a.conditions(), b.conditions()), byName, cmp.Compare(a.Host, b.Host), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Backend, b.Backend))
+	return cmp.Or(order, cmp.Compare(min(len(a.redirect), 1), min(len(b.redirect), 1)), -cmp.Compare(a.conditions(), b.conditions()), byName, cmp.Compare(a.Host, b.Host), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Backend, b.Backend))
 }
 
 func (e Bind) bound() int {
@@ -177,7 +189,7 @@ func rank(routes []Route) (kept []Route, conflicts []label.Problem) {
 			kept = append(kept, r)
 			continue
 		}
-		if winner.Backend != r.Backend {
+		if winner.Backend != r.Backend && (r.redirect == "" || r.redirect != winner.redirect) {
 			who := winner.Service
 			if who == r.Service {
 				who = "another destination of the service"

@@ -224,7 +224,7 @@ func readDestination(s Service, g label.Group, opts Options) (routes []Route, b 
 	}
 	b.Default = g.Bool("isDefaultBackend")
 	if len(paths) > 0 || len(hosts) > 0 {
-		routes = destinationRoutes(b, g, opts.domainAlgo(g), slices.Concat(hosts, b.HTTP.RedirectHosts), paths)
+		routes = destinationRoutes(b, g, opts.domainAlgo(g), hosts, paths)
 		for i := range routes {
 			routes[i].ACLName = cmp.Or(g.Text("aclName"), s.short(g))
 		}
@@ -253,9 +253,9 @@ func (b *Backend) treat(s Service, g label.Group, opts Options) (problems []labe
 	if rewrites, keys := readRewrites(g); len(rewrites) > 0 {
 		b.Rewrites, b.Labels["rewrite"] = rewrites, keys
 	}
-	var refused []label.Problem
-	b.HTTP, refused = readHTTP(s, g, opts)
-	return append(problems, refused...), len(refused) == 0
+	var noted, refused []label.Problem
+	b.HTTP, noted, refused = readHTTP(s, g, opts)
+	return append(append(problems, noted...), refused...), len(refused) == 0
 }
 
 // target finds the servers: hosts outside the swarm where there are some, else the service's tasks. reached is false when

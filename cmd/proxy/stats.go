@@ -70,6 +70,9 @@ const (
 // askTimeout bounds one reading of all workers.
 const askTimeout = 2 * time.Second
 
+// lastTimeout bounds the last reading: mostly HAProxy has ended by then, which looks like a socket that is about to come.
+const lastTimeout = 200 * time.Millisecond
+
 // flushTimeout bounds the last attempt to send on the way out. What is left waits in the spool.
 const flushTimeout = 2 * time.Second
 
@@ -104,7 +107,9 @@ func (e *exporter) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			e.point(context.WithoutCancel(ctx), time.Now())
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastTimeout)
+			defer cancel()
+			e.point(last, time.Now())
 			return
 		case <-timer.C:
 		}

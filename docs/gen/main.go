@@ -56,7 +56,7 @@ func run(check bool) error {
 
 func pages() (map[string]string, error) {
 	var configuration strings.Builder
-	configuration.WriteString("# Configuration\n\nEvery setting is a flag, an environment variable, a file named by `<NAME>_FILE`, or the Docker secret `dfp_<name in lower case>`; the first that is given counts. A value that cannot be used stops the start with an error that names it.\n")
+	configuration.WriteString("# Configuration\n\nEvery setting is a flag, an environment variable, a file named by `<NAME>_FILE`, or the Docker secret `dfp_<name in lower case>` (in `DIR/secrets` or `/run/secrets`); the first that is given counts. An empty variable is one that is not given. A value that cannot be used stops the start with an error that names it.\n")
 	for _, command := range []string{"proxy", "scaler"} {
 		help, err := exec.Command("go", "run", "./cmd/"+command, "run", "--help").Output()
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	_ "time/tzdata" // the images have no zones of their own, and labels name some
@@ -33,6 +34,7 @@ func run(ctx context.Context, cli any, args []string, options ...kong.Option) er
 	if err != nil {
 		return err
 	}
+	forgetEmpty(parser.Model.Node)
 	command, err := parser.Parse(args)
 	if err != nil {
 		return fmt.Errorf("%w (see --help)", err)
@@ -40,8 +42,22 @@ func run(ctx context.Context, cli any, args []string, options ...kong.Option) er
 	return command.Run()
 }
 
-// secrets reads a setting FOO from the file that FOO_FILE names, or from the Docker secret dfp_foo, where neither flag
-// nor FOO is given.
+// forgetEmpty makes settings whose variable is empty those that are not given: stack files write ${FOO}, and images FOO="".
+func forgetEmpty(node *kong.Node) {
+	for _, flag := range node.Flags {
+		for _, name := range flag.Envs {
+			if value, given := os.LookupEnv(name); given && value == "" {
+				_ = os.Unsetenv(name) // for the processes that this one starts, too
+			}
+		}
+	}
+	for _, child := range node.Children {
+		forgetEmpty(child)
+	}
+}
+
+// secrets reads a setting FOO from the file that FOO_FILE names, or from the Docker secret dfp_foo (DIR/secrets stands beside
+// /run/secrets), where neither flag nor FOO is given.
 type secrets struct {
 	lookup func(name string) (string, bool)
 	read   func(path string) ([]byte, error)
@@ -51,7 +67,7 @@ type secrets struct {
 func (secrets) Validate(*kong.Application) error { return nil }
 
 // Resolve is part of kong.Resolver; kong asks it after flags and before defaults.
-func (s secrets) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+func (s secrets) Resolve(ctx *kong.Context, at *kong.Path, flag *kong.Flag) (any, error) {
 	for _, name := range flag.Envs {
 		if _, given := s.lookup(name); given {
 			return nil, nil
@@ -63,11 +79,23 @@ func (s secrets) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, e
 			}
 			return strings.TrimSpace(string(content)), nil
 		}
-		if content, err := s.read("/run/secrets/dfp_" + strings.ToLower(name)); err == nil {
-			return strings.TrimSpace(string(content)), nil
+		for _, folder := range folders(ctx, at) {
+			if content, err := s.read(filepath.Join(folder, "dfp_"+strings.ToLower(name))); err == nil {
+				return strings.TrimSpace(string(content)), nil
+			}
 		}
 	}
 	return nil, nil
+}
+
+// folders are where secrets are, the first one first.
+func folders(ctx *kong.Context, at *kong.Path) (list []string) {
+	for _, flag := range at.Flags {
+		if dir, text := ctx.FlagValue(flag).(string); text && flag.Name == "dir" && dir != "" {
+			list = append(list, filepath.Join(dir, "secrets"))
+		}
+	}
+	return append(list, "/run/secrets")
 }
 
 // Log is the setting of the log; embed it.
