@@ -79,3 +79,17 @@ func (r request) also(options ...func(*request)) request {
 	}
 	return r
 }
+
+// TestDerivedBehindABalancer has entries whose clients a balancer of TCP names, and what a stack file leaves empty.
+func TestDerivedBehindABalancer(t *testing.T) {
+	t.Parallel()
+	port := freePorts(t, 1)[0]
+	p := start(t, fmt.Sprintf("BIND_PORTS=127.0.0.1:%d accept-proxy", port), "HTTPS_ONLY=", "USERS=", "TIMEOUT_CLIENT=", "STATS_PORT=", "BIND_OPTIONS=")
+	p.must(t, "svc", serve(t, "svc"), "servicePath=/", "denyFrom=192.0.2.0/24")
+	behind := *p
+	behind.entry = port
+	testCase{}.ask(t, &behind, request{raw: "PROXY TCP4 203.0.113.9 127.0.0.1 5555 80\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", want: "svc"}.also(gets("X-Forwarded-For", "203.0.113.9")))
+	testCase{}.ask(t, &behind, request{raw: "PROXY TCP4 192.0.2.9 127.0.0.1 5555 80\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", want: "403"})
+	testCase{}.ask(t, &behind, request{raw: "GET / HTTP/1.1\r\nHost: a\r\n\r\n", want: "0"})
+	p.want(t, "/", "svc")
+}

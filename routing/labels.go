@@ -20,7 +20,7 @@ var routeLabels = []label.Spec{
 	{Name: "notify", Kind: label.Bool, Default: "false", Example: "true",
 		Doc: "Only services with `true` are routed; taking it away takes the route away."},
 	{Name: "servicePath", Kind: label.List, Indexed: true, Example: "/demo,/api/demo",
-		Doc: "Paths that lead to the service. A path takes itself and everything below it: `/demo` takes `/demo` and `/demo/x`, not `/demox`. With a domain and without a path: `/`."},
+		Doc: "Paths that lead to the service. A path takes itself and everything below it: `/demo` takes `/demo` and `/demo/x`, not `/demox`; a slash at its end changes nothing. With a domain and without a path: `/`."},
 	{Name: "serviceDomain", Kind: label.List, Indexed: true, Example: "demo.example.com,*.demo.example.com",
 		Doc: "Hosts that lead to the service, compared without case, port and trailing dot. `*.x` takes every name below `x`, not `x` itself."},
 }

@@ -9,7 +9,7 @@ import (
 
 // HTTPEntry is an address at which HAProxy takes requests.
 type HTTPEntry struct {
-	Address string // as a bind line has it: "*:80", "127.0.0.1:7080"
+	Address string // as a bind line has it, with its options: "*:80", "127.0.0.1:7080 accept-proxy"
 	Port    int
 	TLS     bool
 }

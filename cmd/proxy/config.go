@@ -18,12 +18,12 @@ import (
 // routeSettings decide what the configuration is. Names are those of Docker Flow Proxy where it has them.
 type routeSettings struct {
 	Network        string   `env:"NETWORK" default:"proxy" help:"Overlay network on which the proxy reaches the tasks."`
-	DefaultPorts   string   `env:"DEFAULT_PORTS" default:"80,443:ssl" placeholder:"80,443:ssl" help:"Ports of the http entries, separated by commas: 80, 127.0.0.1:7080 or 443:ssl. Without a certificate a port with :ssl is bound without TLS, which is reported unless this is left as it is."`
+	DefaultPorts   string   `env:"DEFAULT_PORTS" default:"80,443:ssl" placeholder:"80,443:ssl" help:"Ports of the http entries, separated by commas: 80, 127.0.0.1:7080 or 443:ssl; with accept-proxy behind the port (443 accept-proxy:ssl) the PROXY protocol says who the client is. Without a certificate a port with :ssl is bound without TLS, which is reported unless this is left as it is."`
 	BindPorts      string   `env:"BIND_PORTS" placeholder:"PORT,…" help:"More ports of the same kind."`
 	HTTPSOnly      bool     `name:"https-only" env:"HTTPS_ONLY" help:"Send requests of services that do not say otherwise to https."`
 	Users          string   `env:"USERS" placeholder:"USER:PASSWORD,…" help:"Who may use services without users of their own; by default everybody."`
 	UsersEncrypted bool     `name:"users-pass-encrypted" env:"USERS_PASS_ENCRYPTED" help:"The passwords of USERS are hashes of crypt(3)."`
-	TrustedProxies []string `env:"TRUSTED_PROXIES" placeholder:"CIDR,…" help:"Front proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; by default none."`
+	TrustedProxies []string `env:"TRUSTED_PROXIES" placeholder:"CIDR,…" help:"Front proxies whose X-Forwarded-For and X-Forwarded-Proto are believed and passed on; by default none: what clients say there is replaced."`
 	Maxconn        int      `env:"MAXCONN" help:"Connections per HAProxy worker; by default what the limit of open files allows."`
 	tlsSettings
 
@@ -129,7 +129,7 @@ func (r routeSettings) settings(dir string) (routing.Settings, error) {
 		s.TrustedProxies = append(s.TrustedProxies, prefix)
 	}
 	for _, e := range entries {
-		s.Entries = append(s.Entries, routing.HTTPEntry{Address: e.bind(), Port: e.port, TLS: e.tls})
+		s.Entries = append(s.Entries, routing.HTTPEntry{Address: e.line(), Port: e.port, TLS: e.tls})
 	}
 	if err := r.dialect.fill(&routing.Options{}); err != nil {
 		return s, err

@@ -202,12 +202,14 @@ func TestEntriesAreReadAndBoundOnce(t *testing.T) {
 		{"80,443:ssl", "8085, 8086", []string{"*:80", "*:443", "*:8085", "*:8086"}},
 		{"80, 80", "80", []string{"*:80"}},
 		{"127.0.0.1:80,[::1]:81:ssl,localhost:82", "", []string{"127.0.0.1:80", "[::1]:81", "localhost:82"}},
+		{"80 accept-proxy, 127.0.0.1:443  accept-proxy:ssl", "", []string{"*:80 accept-proxy", "127.0.0.1:443 accept-proxy"}},
+		{"80 mode 777", "", nil}, {"80 accept-proxy x", "", nil}, {"80\taccept-proxy", "", nil},
 		{"", "", nil}, {"0", "", nil}, {"65536", "", nil}, {"80:tls", "", nil}, {"a b:80", "", nil}, {"80", "x", nil}, {":80", "", nil}, {"ssl", "", nil},
 	} {
 		entries, err := routeSettings{DefaultPorts: row.ports, BindPorts: row.more}.entries()
 		var got []string
 		for _, e := range entries {
-			got = append(got, e.bind())
+			got = append(got, e.line())
 		}
 		if diff := cmp.Diff(row.want, got); diff != "" || (err != nil) != (row.want == nil) {
 			t.Errorf("%q and %q: %v %s", row.ports, row.more, err, diff)

@@ -18,6 +18,7 @@ type entry struct {
 	address string // "*" for all
 	port    int
 	tls     bool
+	proxied bool   // the address of the client comes in the PROXY protocol
 	setting string // where it was written
 	text    string // as it was written
 }
@@ -29,6 +30,14 @@ func (e entry) bind() string {
 	return fmt.Sprintf("%s:%d", e.address, e.port)
 }
 
+// line is the entry behind the word `bind` of haproxy.cfg.
+func (e entry) line() string {
+	if e.proxied {
+		return e.bind() + " accept-proxy"
+	}
+	return e.bind()
+}
+
 // entries reads both settings; what stands in both is bound once.
 func (r routeSettings) entries() (all []entry, err error) {
 	for _, setting := range []struct{ name, ports string }{{"DEFAULT_PORTS", r.DefaultPorts}, {"BIND_PORTS", r.BindPorts}} {
@@ -38,7 +47,7 @@ func (r routeSettings) entries() (all []entry, err error) {
 			}
 			e, ok := parseEntry(text)
 			if !ok {
-				return nil, fmt.Errorf("%s: is not a port, address:port or port:ssl, got %q", setting.name, text)
+				return nil, fmt.Errorf("%s: is not a port, address:port, port:ssl or one of them with accept-proxy behind the port, got %q", setting.name, text)
 			}
 			e.setting = setting.name
 			if !slices.ContainsFunc(all, func(other entry) bool { return other.bind() == e.bind() }) {
@@ -52,11 +61,14 @@ func (r routeSettings) entries() (all []entry, err error) {
 	return all, nil
 }
 
-// parseEntry reads [address:]port[:ssl]; an IPv6 address may stand in brackets.
+// parseEntry reads [address:]port[ accept-proxy][:ssl], as Docker Flow Proxy does; an IPv6 address may stand in brackets.
 func parseEntry(text string) (e entry, ok bool) {
 	e = entry{address: "*", text: text}
 	rest, tls := strings.CutSuffix(text, ":ssl")
 	e.tls = tls
+	if first, option, more := strings.Cut(rest, " "); more && strings.TrimSpace(option) == "accept-proxy" {
+		rest, e.proxied = first, true
+	}
 	number := rest
 	if colon := strings.LastIndexByte(rest, ':'); colon >= 0 {
 		e.address, number = strings.Trim(rest[:colon], "[]"), rest[colon+1:]
