@@ -7,7 +7,7 @@ import (
 // derivedTreatments are cases of what is done to requests and answers.
 var derivedTreatments = []testCase{
 	{number: "users without a password that anybody knows", services: []service{svc("d-nosecret", "servicePath=/d-nosecret", "usersSecret=nowhere"), svc("d-noname", "servicePath=/d-noname", "users=observer,joe:x")}, requests: []request{
-		get("/d-nosecret", "401", answers("Www-Authenticate", `Basic realm="d-nosecretRealm"`)), get("/d-nosecret", "401", user("a:b")), get("/d-noname", "401", user("observer:")), get("/d-noname", "d-noname", user("joe:x"))}, reported: []string{"com.df.usersSecret", `user "observer" without a password`}},
+		get("/d-nosecret", "401", answers("Www-Authenticate", `Basic realm="d-nosecretRealm"`)), get("/d-nosecret", "401", user("a:b")), get("/d-noname", "401", user("observer:")), get("/d-noname", "d-noname", user("joe:x"))}, reported: []string{"com.df.usersSecret", `a user without a password (number 1)`}},
 	{number: "users with blanks", services: []service{svc("d-users", "servicePath=/d-users", "users=usr1:pwd1, usr2:pwd2")}, requests: []request{get("/d-users", "401"), get("/d-users", "d-users", user("usr1:pwd1")), get("/d-users", "d-users", user("usr2:pwd2")), get("/d-users", "401", user("usr2:pwd1"))}},
 	{number: "a password with colons", services: []service{svc("d-colon", "servicePath=/d-colon", `users=a:b:c#"d'`)}, requests: []request{get("/d-colon", "d-colon", user(`a:b:c#"d'`)), get("/d-colon", "401", user("a:b"))}},
 	{number: "ignoreAuthorization of the service", services: []service{svc("d-ignore", "servicePath=/d-ignore", "users=a:b", "ignoreAuthorization=true")}, requests: []request{get("/d-ignore", "d-ignore"), get("/d-ignore", "d-ignore", user("x:y"), gets("Authorization", "Basic eDp5"))}},

@@ -31,7 +31,7 @@ var claimLabels = []label.Spec{
 	{Name: "srcAddr", Kind: label.Text, Indexed: true, Example: "10.0.0.5", Check: checkAddress, Doc: "Only requests that came to this address of the proxy."},
 	{Name: "srcHttpsPort", Kind: label.Port, Indexed: true, Example: "8443",
 		Doc: "Requests that came to this port of the proxy reach the service too, at httpsPort where there is one. With srcPort beside it these are its two ports."},
-	{Name: "isDefaultBackend", Kind: label.Bool, Indexed: true, Default: "false", Example: "true", Doc: "Takes every request that no route takes; of several destinations with it the first in the order of backend names."},
+	{Name: "isDefaultBackend", Kind: label.Bool, Indexed: true, Default: "false", Example: "true", Doc: "Takes every request that no route takes; of several destinations with it the first one."},
 	{Name: "priority", Kind: label.Int, Indexed: true, Default: "0", Example: "10", Doc: "Routes of a higher priority come before all others."},
 }
 

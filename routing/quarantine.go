@@ -192,7 +192,7 @@ func (t Table) Fingerprint(b Backend) string {
 
 // Filter gives the table without the backends that keep refuses, and without the routes to them.
 func (t Table) Filter(keep func(Backend) bool) Table {
-	kept := Table{Default: t.Default, defaultService: t.defaultService, defaultLine: t.defaultLine, Certificates: t.Certificates}
+	kept := Table{Default: t.Default, defaultLine: t.defaultLine, Certificates: t.Certificates}
 	gone := map[string]bool{}
 	for _, b := range t.Backends {
 		if keep(b) {

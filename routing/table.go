@@ -70,8 +70,7 @@ type Table struct {
 	// Listeners are the ports that services have for themselves (reqMode=tcp and sni), by name.
 	Listeners []Listener
 
-	defaultService string
-	defaultLine    line
+	defaultLine line
 }
 
 // Backend is one destination of a service: its tasks on one port.
@@ -125,7 +124,8 @@ func BuildTable(services []Service, opts Options) (Table, []label.Problem) {
 	return table, append(problems, conflicts...)
 }
 
-// unite settles what only one backend can have: its name, and what no route takes. The first in the order of names wins.
+// unite settles what only one backend can have: its name, where the first service in the order of names wins, and what
+// no route takes.
 func (t *Table) unite() (problems []label.Problem) {
 	kept := t.Backends[:0]
 	for _, b := range t.Backends {
@@ -134,14 +134,35 @@ func (t *Table) unite() (problems []label.Problem) {
 			t.Routes = slices.DeleteFunc(t.Routes, func(r Route) bool { return r.Service == b.Service && r.Backend == b.Name })
 			continue
 		}
-		if b.Default && t.Default == "" {
-			t.Default, t.defaultService, t.defaultLine = b.Name, b.Service, line{"default_backend " + b.Name, b.Service + " " + label.Prefix + "isDefaultBackend"}
-		} else if b.Default && t.defaultService != b.Service {
-			problems = append(problems, label.Problem{Service: b.Service, Label: label.Prefix + "isDefaultBackend", Value: "true", Reason: t.Default + " is the default backend and comes first"})
-		}
 		kept = append(kept, b)
 	}
 	t.Backends = kept
+	return append(problems, t.chooseDefault()...)
+}
+
+// chooseDefault takes the first of the backends that want to be the default: by aclName or service like equal routes, and
+// within a service by index.
+func (t *Table) chooseDefault() (problems []label.Problem) {
+	var wanted []Backend
+	for _, b := range t.Backends {
+		if b.Default {
+			wanted = append(wanted, b)
+		}
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
+	prefix := func(b Backend) string { return b.Name[:strings.LastIndex(b.Name, "-be")] }
+	slices.SortFunc(wanted, func(a, b Backend) int {
+		return cmp.Or(cmp.Compare(prefix(a), prefix(b)), cmp.Compare(a.Service, b.Service), cmp.Compare(a.Index, b.Index))
+	})
+	first := wanted[0]
+	t.Default, t.defaultLine = first.Name, line{"default_backend " + first.Name, first.Service + " " + label.Prefix + "isDefaultBackend"}
+	for _, b := range wanted[1:] {
+		if b.Service != first.Service {
+			problems = append(problems, label.Problem{Service: b.Service, Label: label.Prefix + "isDefaultBackend", Value: "true", Reason: t.Default + " is the default backend and comes first"})
+		}
+	}
 	return problems
 }
 
