@@ -57,6 +57,7 @@ var derivedWire = []testCase{
 		raw("d-none", "GET /d-none HTTP/1.0"), raw("503", "GET /d-nonesuch HTTP/1.0"), raw("503", "GET / HTTP/1.0")}},
 	{number: "an absolute address", services: []service{svc("d-abs", "serviceDomain=abs.d.test", "servicePath=/d-abs"), svc("d-abs-b", "serviceDomain=abs-b.d.test")}, requests: []request{
 		raw("d-abs", "GET http://abs.d.test/d-abs?x HTTP/1.1", "Host: abs.d.test"), raw("d-abs", "GET http://ABS.d.test:80/d-abs HTTP/1.1", "Host: abs.d.test"),
+		raw("400", "GET http://abs.d.test/d-abs HTTP/1.1", "Host: abs-b.d.test"), raw("d-abs-b", "GET http://abs-b.d.test/ HTTP/1.1", "Host: abs-b.d.test"),
 		raw("503", "GET http://abs.d.test/other HTTP/1.1", "Host: abs.d.test"), raw("d-abs", "GET http://abs.d.test/d-abs HTTP/1.1", "Host: abs.d.test:80")}},
 	{number: "an asterisk", services: []service{svc("d-aster", "serviceDomain=aster.d.test")}, requests: []request{raw("503", "OPTIONS * HTTP/1.1", "Host: nobody.d.test")}},
 	{number: "paths as they are written", services: []service{svc("d-raw", "servicePath=/d-raw", "servicePathExclude=/d-raw/secret")}, requests: []request{
