@@ -25,6 +25,7 @@ type Route struct {
 	Service    string   `json:"service"`
 	ACLName    string   `json:"aclName,omitempty"` // breaks ties before the service's name; "" is the service's name
 	Backend    string   `json:"backend"`
+	Index      int      `json:"-"`     // of the destination's labels; breaks ties within a service
 	Label      string   `json:"label"` // the labels that asked for it, with a blank between
 
 	redirect string // the host that whatever comes here is redirected to; such a route comes after all that services say of Host
@@ -48,7 +49,7 @@ func destinationRoutes(b Backend, g label.Group, algo string, hosts, paths []str
 		}
 	}
 	base := Route{Priority: g.Int("priority"), Bind: Bind{Port: g.Int("srcPort")}, HostMatch: hostMatchers[algo], PathMatch: pathMatchers[g.Text("pathType")],
-		Exclude: g.List("servicePathExclude"), UserAgents: g.List("userAgent"), Service: b.Service, Backend: b.Name, Label: strings.Join(keys, " ")}
+		Exclude: g.List("servicePathExclude"), UserAgents: g.List("userAgent"), Service: b.Service, Backend: b.Name, Index: b.Index, Label: strings.Join(keys, " ")}
 	if addr, err := netip.ParseAddr(g.Text("srcAddr")); err == nil { // checked when the label was read
 		base.Bind.Addr = addr
 	}
@@ -159,7 +160,7 @@ func compareRoutes(a, b Route) int {
 	if a.mapped() {
 		order = cmp.Or(-cmp.Compare(len(a.key()), len(b.key())), cmp.Compare(a.key(), b.key()))
 	}
-	return cmp.Or(order, cmp.Compare(min(len(a.redirect), 1), min(len(b.redirect), 1)), -cmp.Compare(a.conditions(), b.conditions()), byName, cmp.Compare(a.Host, b.Host), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Backend, b.Backend))
+	return cmp.Or(order, cmp.Compare(min(len(a.redirect), 1), min(len(b.redirect), 1)), -cmp.Compare(a.conditions(), b.conditions()), byName, cmp.Compare(a.Index, b.Index), cmp.Compare(a.Host, b.Host), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Backend, b.Backend))
 }
 
 func (e Bind) bound() int {

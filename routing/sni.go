@@ -13,7 +13,7 @@ import (
 // portRoutes are the routes of a destination without http: a port and address, with each of its names where the names
 // of TLS decide.
 func portRoutes(b Backend, g label.Group) (routes []Route) {
-	base := Route{Mode: b.Mode, Priority: g.Int("priority"), Bind: Bind{Port: g.Int("srcPort")}, Service: b.Service, ACLName: g.Text("aclName"), Backend: b.Name}
+	base := Route{Mode: b.Mode, Priority: g.Int("priority"), Bind: Bind{Port: g.Int("srcPort")}, Service: b.Service, ACLName: g.Text("aclName"), Backend: b.Name, Index: b.Index}
 	if addr, err := netip.ParseAddr(g.Text("srcAddr")); err == nil { // checked when the label was read
 		base.Bind.Addr = addr.Unmap()
 	}
