@@ -135,9 +135,9 @@ func (t *Table) unite() (problems []label.Problem) {
 			continue
 		}
 		if b.Default && t.Default == "" {
-			t.Default, t.defaultService, t.defaultLine = b.Name, b.Service, line{"default_backend " + b.Name, b.Service + " " + label.Prefix + "isDefaultBackend"}
+			t.Default, t.defaultService, t.defaultLine = b.Name, b.Service, line{"default_backend " + b.Name, b.Service + " " + b.Labels["default"]}
 		} else if b.Default && t.defaultService != b.Service {
-			problems = append(problems, label.Problem{Service: b.Service, Label: label.Prefix + "isDefaultBackend", Value: "true", Reason: t.Default + " is the default backend and comes first"})
+			problems = append(problems, label.Problem{Service: b.Service, Label: b.Labels["default"], Value: "true", Reason: t.Default + " is the default backend and comes first"})
 		}
 		kept = append(kept, b)
 	}
@@ -233,7 +233,9 @@ func readDestination(s Service, g label.Group, opts Options) (routes []Route, b 
 	if b.Mode != "" {
 		return portRoutes(b, g), b, problems
 	}
-	b.Default = g.Bool("isDefaultBackend")
+	if b.Default = g.Bool("isDefaultBackend"); b.Default {
+		b.Labels["default"] = g.Key("isDefaultBackend")
+	}
 	if len(paths) > 0 || len(hosts) > 0 {
 		routes = destinationRoutes(b, g, opts.domainAlgo(g), slices.Concat(hosts, b.HTTP.RedirectHosts), paths)
 		for i := range routes {
