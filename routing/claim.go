@@ -24,7 +24,7 @@ var claimLabels = []label.Spec{
 		Doc: "Paths that, with everything below them, are not the service's: the next best route takes such a request. With a pathType they are matched as servicePath is."},
 	{Name: "serviceDomainAlgo", Kind: label.Enum, Example: "hdr_dom(host)", Values: []string{"exact", "hdr(host)", "hdr_dom(host)", "hdr_end(host)", "hdr_beg(host)", "hdr_reg(host)", "req.ssl_sni"},
 		Doc: "How serviceDomain is matched; `*.x` stays a wildcard, and `req.ssl_sni`, which belongs to reqMode=sni, is exact too. Exact hosts and wildcards come before the others. Default: the proxy's SERVICE_DOMAIN_ALGO setting, which is `exact`."},
-	{Name: "userAgent", Kind: label.List, Indexed: true, Example: "amiga,amstrad", Doc: "Only requests whose user agent contains one of these, in any case. Such a route comes before the same one without."},
+	{Name: "userAgent", Kind: label.List, Indexed: true, Example: "amiga,amstrad", Check: checkPatterns, Doc: "Only requests whose user agent contains one of these, in any case. Such a route comes before the same one without."},
 	{Name: "serviceHeader", Kind: label.List, Indexed: true, Example: "X-Version:3,Name:Viktor", Check: checkHeaderConditions,
 		Doc: "Only requests with all of these headers, `Name:value`, compared exactly. Such a route comes before the same one with fewer."},
 	{Name: "srcPort", Kind: label.Port, Indexed: true, Example: "8085", Doc: "Only requests that came to this port of the proxy, which must be one of DEFAULT_PORTS or BIND_PORTS. With reqMode=tcp or sni the port that the proxy binds for the service; one that cannot be bound is reported and tried again."},
@@ -37,9 +37,12 @@ var claimLabels = []label.Spec{
 
 func checkHeaderConditions(value any) error {
 	for _, h := range value.([]string) {
-		name, _, found := strings.Cut(h, ":")
+		name, content, found := strings.Cut(h, ":")
 		if !found || strings.TrimSpace(name) == "" || strings.ContainsFunc(strings.TrimSpace(name), func(r rune) bool { return !isWord(r) }) {
 			return fmt.Errorf("is not Name:value[,Name:value…]")
+		}
+		if err := checkPattern(strings.TrimSpace(content)); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -81,7 +84,7 @@ func checkClaim(g label.Group, opts Options) (name, reason string) {
 			return name, "is not one of the proxy's ports (DEFAULT_PORTS, BIND_PORTS)"
 		}
 	}
-	return "", ""
+	return checkConditions(g, opts)
 }
 
 // checkPathsOf judges what a pathType matches paths by.
@@ -94,6 +97,9 @@ func checkPathsOf(kind string, paths []string) error {
 		if path == "" || len(path) > maxPath || strings.ContainsFunc(path, func(r rune) bool { return r > unicode.MaxASCII }) {
 			return fmt.Errorf("has something that no path can match: %q", path)
 		}
+		if err := checkPattern(path); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -101,7 +107,7 @@ func checkPathsOf(kind string, paths []string) error {
 // checkHostsOf judges what a serviceDomainAlgo matches hosts by: a part of a host may begin or end with a dot.
 func checkHostsOf(algo string, hosts []string) error {
 	if algo == "hdr_reg(host)" {
-		return nil
+		return checkPatterns(hosts)
 	}
 	if algo == "hdr_end(host)" || algo == "hdr_dom(host)" {
 		hosts = slices.Clone(hosts)

@@ -7,8 +7,12 @@ import (
 	"strings"
 )
 
-// maxConditionWords keeps a line below the 64 words that HAProxy takes.
-const maxConditionWords = 40
+// maxConditionWords and maxCondition keep a line below the words that HAProxy takes: the one counts them in the label, the
+// other in haproxy.cfg, where an expression may have three more and four words stand in front of the condition.
+const (
+	maxConditionWords = 40
+	maxCondition      = maxWords - 4
+)
 
 // namedConditions are those of HAProxy's own that labels may use.
 var namedConditions = map[string]side{
@@ -26,6 +30,15 @@ func condition(words []word, side side) (string, error) {
 	}
 	if len(words) > maxConditionWords {
 		return "", fmt.Errorf("has a condition of %d words, more than %d", len(words), maxConditionWords)
+	}
+	braces := 0
+	for _, w := range words {
+		if !w.quoted && strings.TrimPrefix(w.text, "!") == "{" {
+			braces++
+		}
+	}
+	if n := len(words) + 3*braces; n > maxCondition {
+		return "", fmt.Errorf("has a condition of %d words with what HAProxy needs beside them, more than %d", n, maxCondition)
 	}
 	out, terms := []string{words[0].text}, 0
 	for rest := words[1:]; len(rest) > 0; {

@@ -80,6 +80,8 @@ func TestHeaderLabelsThatAreRefused(t *testing.T) {
 		{"X-A a if { src a.test }", `compares src with "a.test", which is no address`},
 		{"X-A a if { dst_port http }", `compares dst_port with "http", which is no number`},
 		{"X-A a if" + strings.Repeat(" TRUE", 41), "has a condition of 42 words, more than 40"},
+		{"X-A a if" + strings.Repeat(" { path a }", 9), "has a condition of 64 words with what HAProxy needs beside them, more than 59"},
+		{"X-A a if" + strings.Repeat(" { ssl_fc }", 10), "has a condition of 61 words with what HAProxy needs beside them, more than 59"},
 	} {
 		if _, err := parseHeaders("setReqHeader", label.ClauseList{Text: row.value, Separator: ","}, onRequest); err == nil || err.Error() != row.reason {
 			t.Errorf("%.60q is answered by %v, want %s", row.value, err, row.reason)
@@ -104,8 +106,10 @@ func TestLogFormat(t *testing.T) {
 	}
 }
 
+var quotedText = regexp.MustCompile(`'[^']*'("'"'[^']*')*`)
+
 func FuzzParseHeaders(f *testing.F) {
-	for _, value := range []string{"X-A a", `X-A "a, b" if { path_beg /a } or !METH_GET,X-B %[src,ipmask(8)]`, `X-A \`, "X-A %[", "X-A a if { hdr(x) -m found }", `X-A "`} {
+	for _, value := range []string{"X-A a", `X-A "a, b" if { path_beg /a } or !METH_GET,X-B %[src,ipmask(8)]`, `X-A \`, "X-A %[", "X-A a if { hdr(x) -m found }", `X-A "`, "X-A a if" + strings.Repeat(" { path a }", 9), "X-A a if { path '}' }"} {
 		f.Add(value)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
@@ -118,6 +122,9 @@ func FuzzParseHeaders(f *testing.F) {
 			for _, rule := range rules {
 				if rule.Name == "" || rule.Value == "" && rule.Action != "del-header" {
 					t.Errorf("%q is read as %+v", value, rule)
+				}
+				if words := strings.Fields(quotedText.ReplaceAllString(rule.Condition, "Q")); len(words) > maxWords-4 {
+					t.Errorf("%q becomes a condition of %d words", value, len(words))
 				}
 			}
 		}

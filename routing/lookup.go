@@ -277,25 +277,25 @@ func (l *lookup) conditional(r Route, when string) {
 	text := when
 	switch {
 	case r.HostMatch != "":
-		text += fmt.Sprintf(" { var(txn.host) -m %s %s }", r.HostMatch, quote(r.Host))
+		text += fmt.Sprintf(" { var(txn.host) -m %s %s }", r.HostMatch, patterns(r.Host))
 	case r.hostRank() == 1:
-		text += fmt.Sprintf(" { var(txn.host) -m end %s }", quote(r.Host[1:]))
+		text += fmt.Sprintf(" { var(txn.host) -m end %s }", patterns(r.Host[1:]))
 	case r.Host != "":
-		text += fmt.Sprintf(" { var(txn.host) -m str %s }", quote(r.Host))
+		text += fmt.Sprintf(" { var(txn.host) -m str %s }", patterns(r.Host))
 	}
 	switch {
 	case !r.mapped():
-		text += fmt.Sprintf(" { path -m %s %s }", r.PathMatch, quote(r.Path))
+		text += fmt.Sprintf(" { path -m %s %s }", r.PathMatch, patterns(r.Path))
 	case r.key() != strings.TrimPrefix(r.Host, "*.")+"/":
-		text += fmt.Sprintf(" { var(txn.path) -m beg %s }", quote(strings.TrimPrefix(r.key(), strings.TrimPrefix(r.Host, "*."))))
+		text += fmt.Sprintf(" { var(txn.path) -m beg %s }", patterns(strings.TrimPrefix(r.key(), strings.TrimPrefix(r.Host, "*."))))
 	}
 	if r.mapped() {
 		for _, key := range r.excluded() {
-			text += fmt.Sprintf(" !{ var(txn.path) -m beg %s }", quote(strings.TrimPrefix(key, strings.TrimPrefix(r.Host, "*."))))
+			text += fmt.Sprintf(" !{ var(txn.path) -m beg %s }", patterns(strings.TrimPrefix(key, strings.TrimPrefix(r.Host, "*."))))
 		}
 	} else {
 		for _, path := range r.Exclude {
-			text += fmt.Sprintf(" !{ path -m %s %s }", r.PathMatch, quote(path))
+			text += fmt.Sprintf(" !{ path -m %s %s }", r.PathMatch, patterns(path))
 		}
 	}
 	l.add(r.Service+" "+r.Label, "set-var(txn.be) str(%s) if %s%s", r.Backend, text, r.asks())
@@ -305,14 +305,10 @@ func (l *lookup) conditional(r Route, when string) {
 func (r Route) asks() string {
 	var b strings.Builder
 	if len(r.UserAgents) > 0 {
-		b.WriteString(" { req.fhdr(user-agent) -m sub -i")
-		for _, agent := range r.UserAgents {
-			b.WriteString(" " + quote(agent))
-		}
-		b.WriteString(" }")
+		fmt.Fprintf(&b, " { req.fhdr(user-agent) -m sub -i %s }", patterns(r.UserAgents...))
 	}
 	for _, h := range r.Headers {
-		fmt.Fprintf(&b, " { req.fhdr(%s) -m str %s }", h.Name, quote(h.Value))
+		fmt.Fprintf(&b, " { req.fhdr(%s) -m str %s }", h.Name, patterns(h.Value))
 	}
 	return b.String()
 }

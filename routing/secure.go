@@ -31,7 +31,7 @@ func exchanges(t Table) (lines []line) {
 		}
 	}
 	for _, b := range t.Backends {
-		exchange(b, "{ var(txn.be) -m str "+b.Name+" }")
+		exchange(b, "{ var(txn.be) -m str -- "+b.Name+" }")
 		if b.Name == t.Default {
 			exchange(b, unfound)
 		}

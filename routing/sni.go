@@ -102,8 +102,8 @@ func checkNames(names []string, matcher string) error {
 			if len(name) > maxPath {
 				return fmt.Errorf("has an expression of %d bytes, more than %d", len(name), maxPath)
 			}
-			if name == "}" { // which ends HAProxy's condition, quoted or not
-				return fmt.Errorf("has an expression that no name matches: %q", name)
+			if err := checkPattern(name); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -151,7 +151,7 @@ func sniLookup(l Listener, all map[string][]Entry) (lines []line) {
 					if r.HostMatch == "reg" {
 						flag = " -i"
 					}
-					add(r.Service+" "+r.Label, "set-var(txn.be) str(%s) if %s { var(txn.sni) -m %s%s -- %s }", r.Backend, when, r.HostMatch, flag, quote(r.Host))
+					add(r.Service+" "+r.Label, "set-var(txn.be) str(%s) if %s { var(txn.sni) -m %s%s %s }", r.Backend, when, r.HostMatch, flag, patterns(r.Host))
 				}
 			}
 		}

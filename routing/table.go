@@ -157,10 +157,10 @@ func (t *Table) chooseDefault() (problems []label.Problem) {
 		return cmp.Or(cmp.Compare(prefix(a), prefix(b)), cmp.Compare(a.Service, b.Service), cmp.Compare(a.Index, b.Index))
 	})
 	first := wanted[0]
-	t.Default, t.defaultLine = first.Name, line{"default_backend " + first.Name, first.Service + " " + label.Prefix + "isDefaultBackend"}
+	t.Default, t.defaultLine = first.Name, line{"default_backend " + first.Name, first.Service + " " + first.Labels["default"]}
 	for _, b := range wanted[1:] {
 		if b.Service != first.Service {
-			problems = append(problems, label.Problem{Service: b.Service, Label: label.Prefix + "isDefaultBackend", Value: "true", Reason: t.Default + " is the default backend and comes first"})
+			problems = append(problems, label.Problem{Service: b.Service, Label: b.Labels["default"], Value: "true", Reason: t.Default + " is the default backend and comes first"})
 		}
 	}
 	return problems
@@ -243,7 +243,9 @@ func readDestination(s Service, g label.Group, opts Options) (routes []Route, b 
 	if b.Mode != "" {
 		return portRoutes(b, g), b, problems
 	}
-	b.Default = g.Bool("isDefaultBackend")
+	if b.Default = g.Bool("isDefaultBackend"); b.Default {
+		b.Labels["default"] = g.Key("isDefaultBackend")
+	}
 	if len(paths) > 0 || len(hosts) > 0 {
 		routes = destinationRoutes(b, g, opts.domainAlgo(g), hosts, paths)
 		for i := range routes {
