@@ -287,11 +287,11 @@ func (l *lookup) conditional(r Route, when string) {
 	case !r.mapped():
 		text += fmt.Sprintf(" { path -m %s %s }", r.PathMatch, patterns(r.Path))
 	case r.key() != strings.TrimPrefix(r.Host, "*.")+"/":
-		text += fmt.Sprintf(" { var(txn.path) -m beg %s }", patterns(strings.TrimPrefix(r.key(), strings.TrimPrefix(r.Host, "*."))))
+		text += fmt.Sprintf(" { var(txn.path) -m beg %s }", quote(strings.TrimPrefix(r.key(), strings.TrimPrefix(r.Host, "*."))))
 	}
 	if r.mapped() {
 		for _, key := range r.excluded() {
-			text += fmt.Sprintf(" !{ var(txn.path) -m beg %s }", patterns(strings.TrimPrefix(key, strings.TrimPrefix(r.Host, "*."))))
+			text += fmt.Sprintf(" !{ var(txn.path) -m beg %s }", quote(strings.TrimPrefix(key, strings.TrimPrefix(r.Host, "*."))))
 		}
 	} else {
 		for _, path := range r.Exclude {

@@ -44,8 +44,13 @@ func checkPatterns(value any) error {
 func checkConditions(g label.Group, opts Options) (name, reason string) {
 	kind, algo := pathMatchers[g.Text("pathType")], hostMatchers[opts.domainAlgo(g)]
 	words := 10
-	if algo != "" || !(Route{PathMatch: kind}).mapped() {
-		words = 24 + 7*len(g.List("servicePathExclude"))
+	mapped := (Route{PathMatch: kind}).mapped()
+	if algo != "" || !mapped {
+		excluded := 6
+		if !mapped {
+			excluded = 7
+		}
+		words = 23 + excluded*len(g.List("servicePathExclude"))
 		for _, name := range []string{"srcPort", "srcAddr"} {
 			if g.Has(name) || name == "srcPort" && g.Has("srcHttpsPort") {
 				words += 4
