@@ -2,6 +2,7 @@ package routing_test
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -81,6 +82,38 @@ func checkBraces(words []string) error {
 	return nil
 }
 
+// logFormats are the directives whose words are log-formats, and what those may say.
+var (
+	logFormats  = regexp.MustCompile(`^(http-request (redirect|return|set-header|add-header)|http-response (set-header|add-header)|http-check send) `)
+	fromRequest = regexp.MustCompile(`^(src|dst|src_port|dst_port|ssl_[a-z_]+|fc_http_major|hostname|fe_name|be_name|date|rand|uuid|method|status|srv_name|path|pathq|query|url|base|url_param|re[qs]\.[a-z]+|var\(txn\.(tls|client|origin)[,)])`)
+	ownFormat   = regexp.MustCompile(`%\[(pathq\]|req\.hdr\(host\),regsub\()`)
+)
+
+// checkLogFormat tells a log-format that says what no label may: redirects and checks have the proxy's own expressions
+// alone, all others read the message.
+func checkLogFormat(words []string) error {
+	directive := strings.Join(words[:min(2, len(words))], " ")
+	if !logFormats.MatchString(directive + " ") {
+		return nil
+	}
+	own := directive == "http-request redirect" || directive == "http-check send"
+	for i, word := range words {
+		if directive == "http-check send" && words[i-min(i, 1)] == "uri" {
+			continue // is no log-format: that is uri-lf
+		}
+		word = strings.ReplaceAll(word, "%%", "")
+		if own && strings.Contains(ownFormat.ReplaceAllString(word, ""), "%") {
+			return fmt.Errorf("has the log-format %q", word)
+		}
+		for _, expression := range strings.Split(word, "%[")[1:] {
+			if !fromRequest.MatchString(expression) {
+				return fmt.Errorf("has the expression %q", expression)
+			}
+		}
+	}
+	return nil
+}
+
 // askers are the labels and settings that may ask for a directive.
 var askers = map[string]string{
 	"backend": "port httpsPort aclName", "userlist": "users usersSecret USERS", "user": "users usersSecret USERS", "acl": "allowFrom denyFrom redirectFromDomain corsAllowOrigin",
@@ -126,6 +159,9 @@ func (a auditor) audit(line string) string {
 		return err.Error()
 	case len(words) > 63: // and the comment
 		return fmt.Sprintf("has %d words", len(words))
+	}
+	if err := checkLogFormat(words); err != nil {
+		return err.Error()
 	}
 	if condition > 0 {
 		if err := checkBraces(words[condition:]); err != nil {

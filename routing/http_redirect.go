@@ -58,8 +58,8 @@ func (r *httpReader) redirect() Redirect {
 		break
 	}
 	switch {
-	case redirect.ToHost == "" || strings.HasPrefix(redirect.ToHost, "*") || checkHosts([]string{redirect.ToHost}) != nil:
-		r.refuse("redirectFromDomain", "has nowhere to lead to: the first serviceDomain must be a host without *")
+	case redirect.ToHost == "" || !isHost(redirect.ToHost): // an expression in a Location, a log-format, could read the environment
+		r.refuse("redirectFromDomain", "has nowhere to lead to: the first serviceDomain must be a host, neither with * nor an expression")
 	case slices.ContainsFunc(r.g.List("serviceDomain"), func(host string) bool { return slices.Contains(redirect.FromHosts, plainHost(host)) }):
 		r.refuse("redirectFromDomain", "has a host that is a serviceDomain too")
 	}
@@ -75,6 +75,11 @@ func httpsURL(port string) string {
 // newURL is the requested URL at another host.
 func newURL(scheme, host string) string {
 	return quote(scheme + "://" + host + "%[req.hdr(host),regsub(" + argument(`^(\[.*\]|[^:]*)`) + "," + argument("") + ")]%[pathq]")
+}
+
+// isHost tells a host from wildcards and from expressions.
+func isHost(text string) bool {
+	return !strings.HasPrefix(text, "*") && checkHosts([]string{text}) == nil
 }
 
 // plainHost is a host as `req.hdr(host),host_only,lower,rtrim(.)` gives it.

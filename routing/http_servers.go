@@ -70,7 +70,8 @@ func (r *httpReader) servers() ServerOptions {
 // checkHost is the host that checks ask for: one that requests ask for too, if there is one.
 func (r *httpReader) checkHost() string {
 	host := cmp.Or(r.g.Text("setHost"), r.service.Name)
-	if domains := r.g.List("serviceDomain"); !r.g.Has("setHost") && len(domains) > 0 && !strings.HasPrefix(domains[0], "*") {
+	// a serviceDomain may be an expression, and what is behind Host is a log-format, which could read the environment
+	if domains := r.g.List("serviceDomain"); !r.g.Has("setHost") && len(domains) > 0 && isHost(domains[0]) {
 		host = domains[0]
 	}
 	return host

@@ -59,3 +59,19 @@ func TestWhatRoutesCompareWithStaysInItsCondition(t *testing.T) {
 		}
 	}
 }
+
+// TestExpressionOfHostsIsNoLogFormat keeps serviceDomain, which any text may be with hdr_reg(host), out of what HAProxy
+// would execute: a log-format reads its environment.
+func TestExpressionOfHostsIsNoLogFormat(t *testing.T) {
+	s := routing.Service{Name: "web", Networks: []string{"proxy"}, Labels: map[string]string{label.Prefix + "notify": "true", label.Prefix + "port": "80",
+		label.Prefix + "serviceDomain": "%[env(HOME)]", label.Prefix + "serviceDomainAlgo": "hdr_reg(host)", label.Prefix + "checkPath": "/"}}
+	table, problems := build([]routing.Service{s})
+	if config := render(t, table, settings("127.0.0.1:80")); len(problems) > 0 || !strings.Contains(config.Text, "hdr Host 'web' #") {
+		t.Errorf("checks ask for another host than that of the service: %v\n%s", problems, config.Text)
+	}
+	s.Labels[label.Prefix+"redirectFromDomain"] = "old.test"
+	table, problems = build([]routing.Service{s})
+	if len(problems) != 1 || !strings.HasPrefix(problems[0].Reason, "has nowhere to lead to") || len(table.Backends) > 0 {
+		t.Errorf("got %v", problems)
+	}
+}

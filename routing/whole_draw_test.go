@@ -24,7 +24,7 @@ var nastyWords = []string{"}", "{", " } ", "!{", "'", `"`, `'"'`, `\`, `\\`, `\'
 var valuesOf = map[string][]string{
 	"pathType":             {"path", "path_beg", "path_reg", "path_end", "path_sub", "path_dir", "path_dom", "path_reg", "req_ssl_sni -i -m reg", "req_ssl_sni -m beg", "req.ssl_sni"},
 	"servicePath":          {"/", "/a", "/a/b,/c", `^/a{1,2}/[}]$`, "}", "-f", "-i", "/a/(b|c)", `\.php$`, "/é", "{", "[}]", ".php,}", "--"},
-	"serviceDomain":        {"a.test", "*.a.test", "*.b.a.test,c.test", "[::1]", "10.0.0.1", "-f", "-i", "}", `^a.*\.test$`, "*", "A.TEST.", "--"},
+	"serviceDomain":        {"a.test", "*.a.test", "*.b.a.test,c.test", "[::1]", "10.0.0.1", "-f", "-i", "}", `^a.*\.test$`, "%[env(HOME)]", "%ci", "*", "A.TEST.", "--"},
 	"serviceDomainAlgo":    {"hdr_reg(host)", "hdr_end(host)", "hdr_beg(host)", "hdr_dom(host)", "exact", "req.ssl_sni"},
 	"userAgent":            {"}", "-f,/etc/passwd", "-i", "Mozilla/5.0 (X11; Linux) #1", `it's "x"`, "--", "{,}"},
 	"serviceHeader":        {"X-A:}", "X-A:", "X-A:-f", "X-A:-i,Y:--", `X-A:it's "#" \`, "X-A:{ b }", "a:b,c:d,e:f,g:h,i:j,k:l,m:n,o:p,q:r,s:t,u:v"},
@@ -41,6 +41,10 @@ var valuesOf = map[string][]string{
 	"backendExtra":   {"http-request deny if { path }", "frontend x", "acl x path '}'\\nhttp-request deny if x", "timeout server", ".if 1", "server x 127.0.0.1:1"},
 	"templateBePath": {"/t/be"}, "templateFePath": {"/t/fe"}, "hsts": {"true", "600"}, "retryOn": {"all-retryable-errors", "503,504"}, "connectionMode": {"forceclose", "http-tunnel"},
 }
+
+// companions are labels without which another means little.
+var companions = map[string]string{"pathType": "servicePath", "checkPath": "serviceDomain", "redirectFromDomain": "serviceDomain", "reqPathReplace": "reqPathSearch", "checkInterval": "checkPath", "checkExpect": "checkPath",
+	"usersPassEncrypted": "users", "balanceGroup": "serviceGroup", "templateBePath": "userDef", "srcHttpsPort": "httpsPort"}
 
 // changes are what drawValue does to a value, most often nothing.
 var changes = append(slices.Repeat([]int{0}, 20), 1, 2, 3, 3, 4, 5, 6, 7)
@@ -78,6 +82,7 @@ func drawValue(t *rapid.T, spec label.Spec, certificate string) string {
 // drawWhole draws services with any labels, most of whose destinations lead somewhere.
 func drawWhole(t *rapid.T, certificate string) (services []routing.Service) {
 	specs := rapid.SampledFrom(routing.Labels.Specs)
+	whole := rapid.SampledFrom(slices.DeleteFunc(slices.Clone(routing.Labels.Specs), func(s label.Spec) bool { return s.Indexed }))
 	names := []string{"web", "web_b", "e.f", "stack_api", "-f", "users", "handover", "}", "x y", "a#b"}
 	for i, name := range names[:rapid.SampledFrom([]int{4, 6, 7, 8, 10}).Draw(t, "services")] {
 		s := routing.Service{Name: name, Networks: []string{"proxy"}, Labels: map[string]string{label.Prefix + "notify": "true"}, Tasks: drawTasks(t, name)}
@@ -106,16 +111,20 @@ func drawWhole(t *rapid.T, certificate string) (services []routing.Service) {
 					continue
 				}
 				set(spec.Name, drawValue(t, spec, certificate))
-				if spec.Name == "pathType" && !strings.HasPrefix(s.Labels[fmt.Sprintf("%spathType.%d", label.Prefix, n)], "req") && rapid.Bool().Draw(t, "matched") {
-					path, _ := routing.Labels.Lookup("servicePath")
-					set("servicePath", drawValue(t, path, ""))
+				beside, known := companions[spec.Name]
+				mode := s.Labels[fmt.Sprintf("%sreqMode.%d", label.Prefix, n)]
+				if companion, _ := routing.Labels.Lookup(beside); known && (mode == "" || beside == "serviceGroup") && rapid.Bool().Draw(t, "both") {
+					set(beside, drawValue(t, companion, ""))
 				}
 			}
 		}
-		for range rapid.SampledFrom([]int{0, 1, 2}).Draw(t, "whole labels") {
-			if spec := specs.Draw(t, "label"); spec.Name != "port" && rapid.SampledFrom([]int{0, 1, 2}).Draw(t, "taken") == 0 || !spec.Indexed && spec.Name != "notify" {
+		for range rapid.SampledFrom([]int{0, 1, 2, 3}).Draw(t, "whole labels") {
+			if spec := whole.Draw(t, "label"); spec.Name != "notify" {
 				s.Labels[label.Prefix+spec.Name] = drawValue(t, spec, certificate)
 			}
+		}
+		if spec := specs.Draw(t, "default"); spec.Name != "notify" && rapid.SampledFrom([]int{0, 1, 2, 3, 4, 5}).Draw(t, "whether") == 0 {
+			s.Labels[label.Prefix+spec.Name] = drawValue(t, spec, certificate)
 		}
 		if rapid.SampledFrom([]int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}).Draw(t, "other") == 0 {
 			s.Labels[label.Prefix+rapid.SampledFrom(nastyWords).Draw(t, "unknown")] = rapid.SampledFrom(nastyWords).Draw(t, "value")

@@ -34,7 +34,8 @@ func TestNothingThatALabelHoldsBreaksOut(t *testing.T) {
 		drawn := drawSettings(t)
 		// else HAProxy reads the system's authorities for a client of its own, which takes longer than all the rest
 		drawn.Extra.Global = append(drawn.Extra.Global, "httpclient.ssl.verify none")
-		drawn.Entries, drawn.TLS = j.secure.Entries, j.secure.TLS
+		drawn.Entries = append(drawn.Entries, routing.HTTPEntry{Address: "127.0.0.1:443", Port: 443, TLS: true})
+		drawn.TLS = j.secure.TLS
 		if rapid.SampledFrom([]int{0, 1, 2, 3}).Draw(t, "plain") == 0 {
 			drawn.TLS = routing.TLS{}
 		}
@@ -212,7 +213,8 @@ func complainedOf(config routing.Config, output string) string {
 
 // TestJudgeSeesWhatBreaksOut shows it lines that no label may bring about.
 func TestJudgeSeesWhatBreaksOut(t *testing.T) {
-	service := routing.Service{Name: "web", Labels: map[string]string{label.Prefix + "port": "80", label.Prefix + "userAgent.1": "x", label.Prefix + "servicePath.1": "/"}}
+	service := routing.Service{Name: "web", Labels: map[string]string{label.Prefix + "port": "80", label.Prefix + "userAgent.1": "x", label.Prefix + "servicePath.1": "/",
+		label.Prefix + "redirectFromDomain": "x", label.Prefix + "checkPath": "/", label.Prefix + "setReqHeader": "x"}}
 	a := auditor{services: map[string]routing.Service{"web": service}, used: map[string]int{}}
 	const asked = " # web com.df.servicePath.1"
 	for _, row := range []struct{ meaning, line string }{
@@ -222,6 +224,9 @@ func TestJudgeSeesWhatBreaksOut(t *testing.T) {
 		{"a line of another service", "    http-request set-var(txn.be) str(x) # other com.df.servicePath.1"},
 		{"a label that the service does not have", "    http-request set-var(txn.be) str(x) # web com.df.servicePath.2"},
 		{"a label that asks for something else", "    balance roundrobin" + asked},
+		{"a log-format that reads the environment", "    http-request redirect code 301 location 'https://%[env(HOME)]' # web com.df.redirectFromDomain"},
+		{"a log-format in a check", "    http-check send meth GET uri '/' ver HTTP/1.1 hdr Host '%ci' # web com.df.checkPath"},
+		{"an expression in a header", "    http-request set-header X '%[src] %[env(HOME)]' # web com.df.setReqHeader"},
 		{"a word that ends in a comment", "    http-request set-var(txn.be) str(x) # ' # web"},
 		{"a quote without an end", "    http-request set-var(txn.be) str(x) if { path 'x }" + asked},
 		{"the environment", "    http-request set-var(txn.be) str($HOME)" + asked},
