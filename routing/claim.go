@@ -55,7 +55,14 @@ func checkAddress(value any) error {
 	return nil
 }
 
+// maxName bounds a name in bytes. HAProxy finds no backend among names that differ behind the 4096th byte only, and then
+// takes nothing of the configuration.
+const maxName = 128
+
 func checkName(value any) error {
+	if n := len(value.(string)); n > maxName {
+		return fmt.Errorf("has %d bytes, more than %d", n, maxName)
+	}
 	if name := value.(string); name == "" || strings.ContainsFunc(name, func(r rune) bool { return !isWord(r) }) {
 		return fmt.Errorf("has a character other than letters, digits, '-', '_' and '.'")
 	}

@@ -64,10 +64,12 @@ func TestPathsAndHostsAreChecked(t *testing.T) {
 }
 
 func TestServiceWithANameThatHAProxyCannotHoldIsReported(t *testing.T) {
-	services := scene(t, two)
-	services[0].Name = "a b"
-	table, problems := build(services)
-	if len(table.Backends) != 1 || len(problems) != 1 || problems[0].Reason != "has a name that HAProxy cannot hold" {
-		t.Errorf("got %+v, problems %v", table.Backends, problems)
+	for _, name := range []string{"a b", strings.Repeat("a", 129)} {
+		services := scene(t, two)
+		services[0].Name = name
+		table, problems := build(services)
+		if len(table.Backends) != 1 || len(problems) != 1 || problems[0].Reason != "has a name that HAProxy cannot hold" {
+			t.Errorf("%s: got %+v, problems %v", name, table.Backends, problems)
+		}
 	}
 }

@@ -25,6 +25,8 @@ func TestWhatRoutesCompareWithStaysInItsCondition(t *testing.T) {
 		{"a flag as an end of hosts", "serviceDomain=-f serviceDomainAlgo=hdr_end(host)", ""},
 		{"a flag as an expression of hosts", "serviceDomain=-f serviceDomainAlgo=hdr_reg(host)", ""},
 		{"a flag as the name of a backend", "servicePath=/ httpsPort=8443 aclName=-f", ""},
+		{"a name of a backend that HAProxy would not find among others", "servicePath=/ aclName=" + strings.Repeat("a", 129), "has 129 bytes, more than 128"},
+		{"the longest name", "servicePath=/ aclName=" + strings.Repeat("a", 128), ""},
 		{"braces with something else", "pathType=path_reg servicePath=a}|{ userAgent={,x} serviceHeader=a:{b}", ""},
 		{"a brace as an expression", "pathType=path_reg servicePath=}", uncomparable},
 		{"a brace as an end", "pathType=path_end servicePath=.php,}", uncomparable},

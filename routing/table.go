@@ -177,7 +177,7 @@ func readService(s Service, opts Options) (routes []Route, backends []Backend, p
 	if name, elsewhere := opts.elsewhere(values.At(0)); elsewhere {
 		return nil, nil, otherInstance(s, name, opts)
 	}
-	if s.Name == "" || strings.ContainsFunc(s.Name, func(r rune) bool { return !isWord(r) }) {
+	if s.Name == "" || len(s.Name) > maxName || strings.ContainsFunc(s.Name, func(r rune) bool { return !isWord(r) }) {
 		return nil, nil, append(problems, label.Problem{Service: s.Name, Reason: "has a name that HAProxy cannot hold"})
 	}
 	indexes := values.Indexes()
