@@ -7,6 +7,21 @@ import (
 	"sluice/routing"
 )
 
+// answer is what every backend says, so that all sides do the same work behind the routing.
+const answer = "    http-request return status 200 content-type text/plain string ok\n"
+
+// plain begins the references that owe nothing to our configuration; it wants the address.
+const plain = `global
+    nbthread 1
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 20s
+    timeout server 20s
+frontend services
+    bind %s
+`
+
 // answering lets HAProxy answer in each backend itself, and run one thread: then the routing is most of the work.
 func answering(text string) string {
 	text = strings.Replace(text, "global\n", "global\n    nbthread 1\n", 1)
@@ -17,7 +32,7 @@ func answering(text string) string {
 		}
 		b.WriteString(line)
 		if strings.HasPrefix(line, "backend ") && !strings.HasPrefix(line, "backend handover") {
-			b.WriteString("    http-request return status 200 content-type text/plain string ok\n")
+			b.WriteString(answer)
 		}
 	}
 	return b.String()
@@ -46,34 +61,13 @@ func floored(text string) (string, error) {
 
 // bare is a HAProxy that has nothing to decide.
 func bare(address string) string {
-	return fmt.Sprintf(`global
-    nbthread 1
-defaults
-    mode http
-    timeout connect 5s
-    timeout client 20s
-    timeout server 20s
-frontend services
-    bind %s
-    default_backend only
-backend only
-    http-request return status 200 content-type text/plain string ok
-`, address)
+	return fmt.Sprintf(plain, address) + "    default_backend only\nbackend only\n" + answer
 }
 
 // chained writes routes as Docker Flow Proxy does: two ACLs and a use_backend for each service, tried one after another.
 func chained(t routing.Table, address string) string {
 	var front, back strings.Builder
-	fmt.Fprintf(&front, `global
-    nbthread 1
-defaults
-    mode http
-    timeout connect 5s
-    timeout client 20s
-    timeout server 20s
-frontend services
-    bind %s
-`, address)
+	fmt.Fprintf(&front, plain, address)
 	for _, r := range t.Routes {
 		conditions := ""
 		if r.Path != "/" {
@@ -87,7 +81,7 @@ frontend services
 		fmt.Fprintf(&back, "    use_backend %s if%s\n", r.Backend, conditions)
 	}
 	for _, b := range t.Backends {
-		fmt.Fprintf(&back, "backend %s\n    http-request return status 200 content-type text/plain string ok\n", b.Name)
+		fmt.Fprintf(&back, "backend %s\n"+answer, b.Name)
 	}
 	return front.String() + back.String()
 }

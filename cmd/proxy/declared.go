@@ -85,13 +85,7 @@ func openDeclarations(file string, fixed map[string]labels, instance string, log
 func (d *declarations) put(name string, l labels, local bool) (uint64, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	given, marks := maps.Clone(d.given), maps.Clone(d.marks)
-	if given == nil {
-		given = map[string]labels{}
-	}
-	if marks == nil {
-		marks = map[string]mark{}
-	}
+	given, marks := d.copies()
 	if given[name] = l; l == nil {
 		delete(given, name)
 	}
@@ -103,6 +97,14 @@ func (d *declarations) put(name string, l labels, local bool) (uint64, error) {
 		delete(d.fixed, name)
 	}
 	return d.wish.version, nil
+}
+
+// copies are a state to change; an empty one where there is none. The caller holds mu.
+func (d *declarations) copies() (given map[string]labels, marks map[string]mark) {
+	given, marks = map[string]labels{}, map[string]mark{}
+	maps.Copy(given, d.given)
+	maps.Copy(marks, d.marks)
+	return given, marks
 }
 
 // askReload wants a reload even when nothing has changed.

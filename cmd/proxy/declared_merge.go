@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"maps"
 	"slices"
 	"time"
 )
@@ -56,13 +55,7 @@ func (d *declarations) give(names []string) (map[string]thing, error) {
 func (d *declarations) take(things map[string]thing) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	given, marks := maps.Clone(d.given), maps.Clone(d.marks)
-	if given == nil {
-		given = map[string]labels{}
-	}
-	if marks == nil {
-		marks = map[string]mark{}
-	}
+	given, marks := d.copies()
 	var taken []string
 	for name, t := range things {
 		l := labels(nil)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -103,15 +102,15 @@ func (f *feed) from(now time.Time) time.Time {
 func flux(bucket string, from, to time.Time, services, metrics []string) string {
 	names := ""
 	if len(services) <= maxNamed {
-		names = " and (" + anyOf("service", services) + ")"
+		names = " and (" + influx.AnyOf("service", services) + ")"
 	}
 	return fmt.Sprintf(`from(bucket: %s)
   |> range(start: %s, stop: %s)
   |> filter(fn: (r) => r._measurement == "haproxy" and r.type == "backend" and (%s)%s)
   |> group(columns: ["_field", "server"])
   |> keep(columns: ["_time", "_value", "_field", "server", "proxy", "service"])`,
-		quote(bucket), from.UTC().Format(time.RFC3339Nano), to.UTC().Format(time.RFC3339Nano),
-		anyOf("_field", fieldsOf(metrics)), names)
+		influx.Quote(bucket), from.UTC().Format(time.RFC3339Nano), to.UTC().Format(time.RFC3339Nano),
+		influx.AnyOf("_field", fieldsOf(metrics)), names)
 }
 
 // readable tells whether the proxies write the metric.
@@ -132,17 +131,4 @@ func fieldsOf(metrics []string) []string {
 		}
 	}
 	return list
-}
-
-func anyOf(column string, values []string) string {
-	var terms []string
-	for _, v := range values {
-		terms = append(terms, "r."+column+" == "+quote(v))
-	}
-	return strings.Join(terms, " or ")
-}
-
-// quote writes a Flux string: a dollar sign before a brace would be an expression.
-func quote(s string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "${", `\${`, "\n", `\n`).Replace(s) + `"`
 }

@@ -33,16 +33,16 @@ func (i Influx) Name() string { return "InfluxDB" }
 func (i Influx) Look(ctx context.Context) (Reading, error) {
 	var r Reading
 	edge := time.Now().Add(-late + 2*time.Second)
-	begin := fmt.Sprintf("from(bucket: %s)\n  |> range(start: -%ds, stop: 5s)\n  ", quote(i.Bucket), int(late/time.Second))
+	begin := fmt.Sprintf("from(bucket: %s)\n  |> range(start: -%ds, stop: 5s)\n  ", influx.Quote(i.Bucket), int(late/time.Second))
 	steps := []struct {
 		query string
 		add   func(*Reading, []influx.Record)
 	}{
-		{`|> filter(fn: (r) => r._measurement == "haproxy" and r.type == "backend" and (` + anyOf("service", i.Services) + `) and (` +
-			anyOf("_field", []string{"scur_mean", "scur_max", "req_rate_mean", "qcur", "http_response.5xx"}) + `))
+		{`|> filter(fn: (r) => r._measurement == "haproxy" and r.type == "backend" and (` + influx.AnyOf("service", i.Services) + `) and (` +
+			influx.AnyOf("_field", []string{"scur_mean", "scur_max", "req_rate_mean", "qcur", "http_response.5xx"}) + `))
   |> group(columns: ["_field", "server", "proxy", "service"])
   |> keep(columns: ["_time", "_value", "_field", "server", "proxy", "service"])`, addLoads},
-		{`|> filter(fn: (r) => r._measurement == "sluice_proxy" and (` + anyOf("_field", []string{"workers", "draining", "reloads"}) + `))
+		{`|> filter(fn: (r) => r._measurement == "sluice_proxy" and (` + influx.AnyOf("_field", []string{"workers", "draining", "reloads"}) + `))
   |> keep(columns: ["_time", "_value", "_field", "server"])`, addWorkers},
 		{`|> filter(fn: (r) => r._measurement == "sluice_proxy" and (r._field == "reloads" or r._field == "reload_reason"))
   |> keep(columns: ["_time", "_value", "_field", "server"])

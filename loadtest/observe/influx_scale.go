@@ -12,7 +12,7 @@ import (
 
 // addScale reads what the scaler wrote: figures in one query, sentences in another.
 func (i Influx) addScale(ctx context.Context, begin string, r *Reading) error {
-	mine := `|> filter(fn: (r) => r._measurement == "sluice_scale" and (` + anyOf("service", i.Services) + `)`
+	mine := `|> filter(fn: (r) => r._measurement == "sluice_scale" and (` + influx.AnyOf("service", i.Services) + `)`
 	figures, err := i.Reader.Query(ctx, begin+mine+` and r._field != "reason" and r._field != "verdict")
   |> keep(columns: ["_time", "_value", "_field", "service"])`)
 	if err != nil {
@@ -92,17 +92,4 @@ func decisions(points map[string][]scalePoint, sentences []influx.Record) []Deci
 		said[service] = d.Verdict
 	}
 	return out
-}
-
-func anyOf(column string, values []string) string {
-	var terms []string
-	for _, v := range values {
-		terms = append(terms, "r."+column+" == "+quote(v))
-	}
-	return strings.Join(terms, " or ")
-}
-
-// quote writes a Flux string: a dollar sign before a brace would be an expression.
-func quote(s string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "${", `\${`, "\n", `\n`).Replace(s) + `"`
 }
