@@ -99,7 +99,7 @@ func asked(s *scenario.Scenario, schedule scenario.Schedule) string {
 // looksAt names the sources that are asked.
 func looksAt(o scenario.Observe) string {
 	var names []string
-	for _, source := range []struct{ name, address string }{{"swarm", o.Swarm}, {"proxy", o.Proxy}, {"scaler", o.Scaler}, {"InfluxDB", o.Influx.URL}} {
+	for _, source := range []struct{ name, address string }{{"swarm", o.Swarm}, {"proxy", strings.Join(o.Proxies, " ")}, {"scaler", o.Scaler}, {"InfluxDB", o.Influx.URL}} {
 		if source.address != "" {
 			names = append(names, source.name)
 		}
