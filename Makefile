@@ -44,9 +44,10 @@ micro: ## the Go benchmarks of all packages
 docs: ## write the generated documentation
 	go run ./docs/gen
 
-picture: ## docs/demo.png, from the demo's last run
+picture: ## docs/demo.png and docs/demo-dark.png, from the demo's last run
 	scripts/setup go chromium
-	go run ./loadtest report .build/demo-report --png docs/demo.png --height 1560
+	go run ./loadtest report .build/demo-report --png docs/demo.png --charts
+	go run ./loadtest report .build/demo-report --png docs/demo-dark.png --charts --dark
 
 images: ## build the images
 	scripts/images
