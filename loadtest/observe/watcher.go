@@ -36,6 +36,9 @@ func NewWatcher(start time.Time, sources ...Source) *Watcher {
 	return &Watcher{sources: sources, start: start, services: map[string]*watched{}, proxies: map[string]series[Workers]{}}
 }
 
+// patience bounds one look. It is longer than a second: an answer that is late on a busy machine is worth more than none.
+const patience = 3 * time.Second
+
 // Run looks until ctx ends. Every source has its own pace, so a slow one holds up no other.
 func (w *Watcher) Run(ctx context.Context) {
 	var all sync.WaitGroup
@@ -49,13 +52,18 @@ func (w *Watcher) follow(ctx context.Context, rank int, source Source) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
-		look, cancel := context.WithTimeout(ctx, 900*time.Millisecond)
+		begin := time.Now()
+		look, cancel := context.WithTimeout(ctx, patience)
 		reading, err := source.Look(look)
 		cancel()
 		if ctx.Err() != nil {
 			return
 		}
-		w.Add(time.Now(), rank, reading, err)
+		now := time.Now()
+		for at := begin; err != nil && w.second(at) < w.second(now); at = at.Add(time.Second) {
+			w.Add(at, rank, Reading{}, err) // nothing was seen since it was asked
+		}
+		w.Add(now, rank, reading, err)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
