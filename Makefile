@@ -2,7 +2,7 @@
 SHELL := bash
 export CGO_ENABLED := 0
 .NOTPARALLEL:
-.PHONY: help build check test ready demo down bench docs picture images tools clean
+.PHONY: help build check test ready demo down bench micro docs picture images tools clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -33,14 +33,21 @@ demo: ## Sluice and a sample service on this machine's swarm, under load
 down: ## remove what was started from here, and nothing else
 	scripts/down
 
-bench: ## Go benchmarks
+bench: ## what Sluice promises, each row beside a reference: a table, and bench/results.json
+	scripts/setup go haproxy wrk
+	scripts/tools
+	go run ./bench
+
+micro: ## the Go benchmarks of all packages
 	go test -run '^$$' -bench . -benchmem ./...
 
 docs: ## write the generated documentation
 	go run ./docs/gen
 
-picture: ## docs/demo.png, from the demo's last run; needs a Chromium
-	go run ./loadtest report .build/demo-report --png docs/demo.png --height 1560
+picture: ## docs/demo.png and docs/demo-dark.png, from the demo's last run
+	scripts/setup go chromium
+	go run ./loadtest report .build/demo-report --png docs/demo.png --charts
+	go run ./loadtest report .build/demo-report --png docs/demo-dark.png --charts --dark
 
 images: ## build the images
 	scripts/images

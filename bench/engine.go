@@ -56,8 +56,11 @@ func (e *engine) stop() {
 }
 
 // cpu is what the process has used of a core so far.
-func (e *engine) cpu() (time.Duration, error) {
-	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", e.cmd.Process.Pid))
+func (e *engine) cpu() (time.Duration, error) { return processCPU(e.cmd.Process.Pid) }
+
+// processCPU is what a process has used of a core so far.
+func processCPU(pid int) (time.Duration, error) {
+	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, err
 	}

@@ -63,12 +63,16 @@ func plan(s *scenario.Scenario) string {
 	for _, h := range s.Hold {
 		say("hold", "%d connections to %s from %s on, %g opened per second", h.Connections, h.URL, h.At, h.Rate)
 	}
-	for _, e := range s.Events {
-		may := ""
-		if e.Optional {
-			may = " (may fail)"
+	for _, repeated := range repetitions(s.Events) {
+		first, last := repeated[0], repeated[len(repeated)-1]
+		what := first.Name
+		if n := len(repeated); n > 1 {
+			what = fmt.Sprintf("%s, %d times until %s", first.Repeats, n, last.At)
 		}
-		say("event", "%-6s %s%s", e.At, e.Name, may)
+		if first.Optional {
+			what += " (may fail)"
+		}
+		say("event", "%-6s %s", first.At, what)
 	}
 	if sources := looksAt(s.Observe); sources != "" {
 		say("observe", "%s at %s", strings.Join(s.Observe.Services(), ", "), sources)
@@ -77,6 +81,18 @@ func plan(s *scenario.Scenario) string {
 		say("expect", "%s", e.Text)
 	}
 	return out.String()
+}
+
+// repetitions puts together what one event of the file has become.
+func repetitions(events []scenario.Event) (out [][]scenario.Event) {
+	for _, e := range events {
+		if n := len(out) - 1; n >= 0 && e.Repeats != "" && out[n][0].Repeats == e.Repeats && out[n][0].Line == e.Line {
+			out[n] = append(out[n], e)
+			continue
+		}
+		out = append(out, []scenario.Event{e})
+	}
+	return out
 }
 
 // asked is the size of the load. What closed loops will send nobody knows.
@@ -99,7 +115,7 @@ func asked(s *scenario.Scenario, schedule scenario.Schedule) string {
 // looksAt names the sources that are asked.
 func looksAt(o scenario.Observe) string {
 	var names []string
-	for _, source := range []struct{ name, address string }{{"swarm", o.Swarm}, {"proxy", o.Proxy}, {"scaler", o.Scaler}, {"InfluxDB", o.Influx.URL}} {
+	for _, source := range []struct{ name, address string }{{"swarm", o.Swarm}, {"proxy", strings.Join(o.Proxies, " ")}, {"scaler", o.Scaler}, {"InfluxDB", o.Influx.URL}} {
 		if source.address != "" {
 			names = append(names, source.name)
 		}

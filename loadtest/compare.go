@@ -12,6 +12,7 @@ type compareCommand struct {
 	Runs []string `arg:"" name:"run" help:"Directories of runs, or their result.json; the first is the measure of the others."`
 	Out  string   `help:"File of the page." default:"comparison.html" placeholder:"FILE"`
 	PNG  string   `name:"png" help:"Draw the page into this file too, by a Chromium in PATH." placeholder:"FILE"`
+	Dark bool     `help:"Draw it in dark colours."`
 }
 
 func (c compareCommand) Run(w *world) error {
@@ -31,7 +32,7 @@ func (c compareCommand) Run(w *world) error {
 		return err
 	}
 	if c.PNG != "" {
-		if err := report.Picture(w.ctx, c.Out, c.PNG, 0); err != nil {
+		if err := report.Picture(w.ctx, c.Out, c.PNG, report.Shot{Dark: c.Dark}); err != nil {
 			return err
 		}
 	}

@@ -17,6 +17,8 @@ type reportCommand struct {
 	HTML   string   `name:"html" help:"Write only the page, to this file." placeholder:"FILE"`
 	PNG    string   `name:"png" help:"Draw the page into this file, by a Chromium in PATH." placeholder:"FILE"`
 	Height int      `help:"Pixels of the picture from the top of the page (default: the whole page)." placeholder:"N"`
+	Charts bool     `help:"The picture ends below the last chart of the seconds."`
+	Dark   bool     `help:"Draw it in dark colours."`
 }
 
 func (c reportCommand) Run(w *world) error {
@@ -63,7 +65,7 @@ func (c reportCommand) write(w *world, path string, r result.Result) ([]string, 
 		return nil, err
 	}
 	if c.PNG != "" {
-		if err := report.Picture(w.ctx, page, c.PNG, c.Height); err != nil {
+		if err := report.Picture(w.ctx, page, c.PNG, report.Shot{Height: c.Height, Charts: c.Charts, Dark: c.Dark}); err != nil {
 			return nil, err
 		}
 		written = append(written, c.PNG)

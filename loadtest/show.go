@@ -23,7 +23,7 @@ func (t *test) show() {
 		Asked: t.schedule.Rate(elapsed), Latest: latest,
 	}
 	if i := t.schedule.Phase(elapsed); i >= 0 {
-		f.Phase = t.scenario.Phases[i].Name
+		f.Phase, f.Users = t.scenario.Phases[i].Name, t.scenario.Phases[i].Users
 	} else {
 		f.Left = max(0, f.Left+t.scenario.Watch())
 	}
@@ -46,6 +46,9 @@ func (t *test) words(timeline observe.Timeline, latest result.Latest) []live.Wor
 	}
 	for _, r := range timeline.Reloads {
 		all = append(all, live.Reload(r.At.Sub(t.start), r))
+	}
+	for _, g := range timeline.Gaps {
+		all = append(all, live.Silence(g))
 	}
 	for _, m := range latest.Marks {
 		all = append(all, live.Event(m))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net"
 	"net/http"
 
 	"sluice/internal/influx"
@@ -30,11 +31,11 @@ func sources(o scenario.Observe) ([]observe.Source, func(), error) {
 		closers = append(closers, func() { _ = cluster.Close() })
 		out = append(out, observe.Swarm{Cluster: cluster, Services: services})
 	}
-	if o.Proxy != "" {
-		out = append(out, observe.Proxy{URL: o.Proxy, Services: services, Client: client})
+	if o.Proxies != nil {
+		out = append(out, observe.Proxy{URLs: o.Proxies, Services: services, Client: client, Lookup: net.DefaultResolver.LookupHost})
 	}
 	if o.Scaler != "" {
-		sharper := o.Proxy != "" || o.Influx.URL != ""
+		sharper := o.Proxies != nil || o.Influx.URL != ""
 		out = append(out, observe.Scaler{URL: o.Scaler, Services: services, Client: client, Connections: !sharper})
 	}
 	if i := o.Influx; i.URL != "" {

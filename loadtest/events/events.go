@@ -76,7 +76,7 @@ func (s *Stage) Run(ctx context.Context, list []scenario.Event, start time.Time,
 			outcome, err := s.do(ctx, e)
 			m := result.Mark{
 				At: begin.Sub(start).Seconds(), Took: time.Since(begin).Seconds(), Name: e.Name, Kind: e.Kind,
-				Outcome: outcome, Optional: e.Optional, Line: e.Line,
+				Outcome: outcome, Optional: e.Optional, Line: e.Line, Repeats: e.Repeats,
 			}
 			if err != nil {
 				m.Outcome, m.Err = "failed", err.Error()

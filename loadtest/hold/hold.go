@@ -1,6 +1,7 @@
-// Package hold opens WebSocket connections beside the load and keeps them, as the users of a chat or a dashboard do.
+// Package hold opens long connections beside the load and keeps them, as the users of a chat or a dashboard do.
 //
-//	Hold ─a connection at its time─> handshake ─sign of life, echo, sign of life …─> lost, or closed when the load has ended
+//	Hold ─a connection at its time─┬> WebSocket ─sign of life, echo, sign of life …─┬> lost, or closed when the load has ended
+//	                               └> GET ─an answer that goes on as a stream───────┘
 //
 // Long connections show what requests do not: whether a reload, an update or a scale-down cuts off who is in the middle of something.
 package hold
@@ -14,8 +15,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/coder/websocket"
-
 	"sluice/loadtest/attack"
 	"sluice/loadtest/result"
 	"sluice/loadtest/scenario"
@@ -26,9 +25,6 @@ const pause = time.Second
 
 // grace is how long the server has to agree that a connection is closed.
 const grace = 2 * time.Second
-
-// messageLimit bounds what one message may have, in bytes; a longer one is a loss.
-const messageLimit = 1 << 20
 
 // Run opens the connections of the scenario, each at its time, and keeps them until ctx ends. It calls record, from many goroutines, for
 // everything that happens to one, and returns when all are closed.
@@ -48,43 +44,57 @@ func Run(ctx context.Context, s *scenario.Scenario, start time.Time, record func
 	all.Wait()
 }
 
+// conn is one connection that is held.
+type conn interface {
+	// stay returns when the connection is lost, with the reason, or when ctx ends.
+	stay(ctx context.Context) error
+	// leave ends the connection as its protocol has it, within grace.
+	leave()
+	// drop ends it at once.
+	drop()
+}
+
 // group is what the connections of one Hold share.
 type group struct {
 	hold    scenario.Hold
 	timeout time.Duration
 	start   time.Time
-	options *websocket.DialOptions
+	host    string // of the request; "" is that of the URL
+	headers http.Header
+	client  *http.Client
 	record  func(result.Held)
 }
 
 func newGroup(h scenario.Hold, timeout time.Duration, start time.Time, record func(result.Held)) *group {
-	options := &websocket.DialOptions{HTTPHeader: http.Header{"User-Agent": {"sluice-loadtest"}}}
+	g := &group{hold: h, timeout: timeout, start: start, headers: http.Header{"User-Agent": {"sluice-loadtest"}}, record: record}
 	for _, header := range h.Headers {
 		if strings.EqualFold(header.Name, "Host") {
-			options.Host = header.Value
+			g.host = header.Value
 			continue
 		}
-		options.HTTPHeader.Set(header.Name, header.Value)
+		g.headers.Set(header.Name, header.Value)
 	}
 	host := ""
 	if u, err := url.Parse(h.URL); err == nil {
 		host = u.Hostname()
 	}
-	options.HTTPClient = &http.Client{
+	g.client = &http.Client{
 		Transport: &http.Transport{
-			DialContext:     (&net.Dialer{Timeout: timeout, KeepAlive: 15 * time.Second}).DialContext,
-			TLSClientConfig: attack.TLSConfig(h.TLS, host),
+			DialContext:         (&net.Dialer{Timeout: timeout, KeepAlive: 15 * time.Second}).DialContext,
+			TLSClientConfig:     attack.TLSConfig(h.TLS, host),
+			DisableCompression:  true,
+			MaxIdleConnsPerHost: -1, // a connection is held or it is not: none waits for another turn
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	return &group{h, timeout, start, options, record}
+	return g
 }
 
 // keep opens one connection and, if asked to, opens it again whenever it is lost.
 func (g *group) keep(ctx context.Context) {
 	for again := false; ; again = true {
 		begin := time.Now()
-		conn, err := g.dial(ctx)
+		c, err := g.open(ctx)
 		switch {
 		case ctx.Err() != nil && err != nil:
 			return
@@ -92,14 +102,12 @@ func (g *group) keep(ctx context.Context) {
 			g.note(result.Refused, time.Since(begin), false, err)
 		default:
 			g.note(result.Opened, time.Since(begin), again, nil)
-			if err = g.talk(ctx, conn); ctx.Err() != nil {
-				impatient := time.AfterFunc(grace, func() { _ = conn.CloseNow() })
-				_ = conn.Close(websocket.StatusNormalClosure, "")
-				impatient.Stop()
+			if err = c.stay(ctx); ctx.Err() != nil {
+				c.leave()
 				g.note(result.Closed, 0, false, nil)
 				return
 			}
-			_ = conn.CloseNow()
+			c.drop()
 			g.note(result.Lost, 0, false, err)
 		}
 		if !g.hold.Reopen || !wait(ctx, pause) {
@@ -108,88 +116,15 @@ func (g *group) keep(ctx context.Context) {
 	}
 }
 
+func (g *group) open(ctx context.Context) (conn, error) {
+	if g.hold.Stream() {
+		return openStream(ctx, g)
+	}
+	return openTalk(ctx, g)
+}
+
 func (g *group) note(what result.Hold, took time.Duration, again bool, err error) {
 	g.record(result.Held{At: time.Since(g.start), Target: g.hold.URL, What: what, Took: took, Again: again, Err: err})
-}
-
-func (g *group) dial(ctx context.Context) (*websocket.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, g.timeout)
-	defer cancel()
-	conn, _, err := websocket.Dial(ctx, g.hold.URL, g.options)
-	if err != nil {
-		return nil, err
-	}
-	conn.SetReadLimit(messageLimit)
-	return conn, nil
-}
-
-// talk gives signs of life until one gets no echo, the connection breaks, or ctx ends.
-func (g *group) talk(ctx context.Context, conn *websocket.Conn) error {
-	broken, echoes := make(chan error, 1), make(chan struct{}, 1)
-	go g.listen(conn, broken, echoes)
-	tick := time.NewTicker(g.hold.Every)
-	defer tick.Stop()
-	for {
-		begin := time.Now()
-		if err := g.sign(ctx, conn, broken, echoes); err != nil {
-			return err
-		}
-		g.note(result.Echoed, time.Since(begin), false, nil)
-		select {
-		case <-tick.C:
-		case err := <-broken:
-			return err
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-// listen reads until the connection ends. Reading is what answers the server's pings and what notices the end.
-func (g *group) listen(conn *websocket.Conn, broken chan<- error, echoes chan<- struct{}) {
-	for {
-		_, message, err := conn.Read(context.Background()) // ends with the connection
-		if err != nil {
-			broken <- err
-			return
-		}
-		if g.hold.Message != "" && string(message) == g.hold.Message {
-			select {
-			case echoes <- struct{}{}:
-			default: // nobody waits for it
-			}
-		}
-	}
-}
-
-// sign gives one sign of life and waits for its echo.
-func (g *group) sign(ctx context.Context, conn *websocket.Conn, broken <-chan error, echoes <-chan struct{}) error {
-	ctx, cancel := context.WithTimeout(ctx, g.timeout)
-	defer cancel()
-	if g.hold.Message == "" {
-		err := conn.Ping(ctx)
-		select {
-		case why := <-broken: // says more than that the ping failed
-			return why
-		default:
-			return err
-		}
-	}
-	select {
-	case <-echoes: // one that came unasked
-	default:
-	}
-	if err := conn.Write(ctx, websocket.MessageText, []byte(g.hold.Message)); err != nil {
-		return err
-	}
-	select {
-	case <-echoes:
-		return nil
-	case err := <-broken:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // wait says whether ctx still goes on after d.

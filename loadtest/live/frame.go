@@ -22,6 +22,7 @@ type Frame struct {
 	Left        time.Duration // at most
 	Phase       string        // "" after the load
 	Asked       float64       // requests per second
+	Users       int           // of a closed loop, which asks for no rate; 0 is none
 	Latest      result.Latest
 	Connections *float64
 	Queue       *float64
@@ -37,7 +38,11 @@ func (f Frame) Line() string {
 		phase = "after"
 	}
 	var out strings.Builder
-	fmt.Fprintf(&out, "%4.0fs  %-12s asked %5.0f/s  ok %5d/s  failed %d", f.Elapsed.Seconds(), phase, f.Asked, f.Latest.OK, f.Latest.Total.Failed)
+	asked := fmt.Sprintf("asked %5.0f/s", f.Asked)
+	if f.Users > 0 {
+		asked = fmt.Sprintf("%7d users", f.Users)
+	}
+	fmt.Fprintf(&out, "%4.0fs  %-12s %s  ok %5d/s  failed %d", f.Elapsed.Seconds(), phase, asked, f.Latest.OK, f.Latest.Total.Failed)
 	if f.Latest.Known {
 		fmt.Fprintf(&out, "  p50 %s  p99 %s", result.Milliseconds(f.Latest.P50), result.Milliseconds(f.Latest.P99))
 	}
@@ -90,6 +95,11 @@ func Decision(at time.Duration, d observe.Decision) Word {
 // Reload is what the proxy says.
 func Reload(at time.Duration, r observe.Reload) Word {
 	return Word{at, "proxy", "reload: " + r.Reason, News}
+}
+
+// Silence is that a source could not be read, from its first second on.
+func Silence(g observe.Gap) Word {
+	return Word{time.Duration(g.From) * time.Second, "observe", g.Source + " is silent: " + g.Reason, Bad}
 }
 
 // Event is what became of an event of the scenario.

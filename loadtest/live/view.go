@@ -118,7 +118,7 @@ func (v *View) block(f Frame, l layout) []string {
 		"",
 		"  " + bold + v.name + off + dim + "  " + where(f) + off,
 		l.row("progress", l.progress(f), left(f)),
-		l.row("load", v.planned(f, l, length), fmt.Sprintf("%s%.0f/s%s asked", bold, f.Asked, off)),
+		l.row("load", v.planned(f, l, length), asked(f)),
 		l.row("answered", curve(cyan, v.ok, v.peak()), fmt.Sprintf("%s%d/s%s  %s", bold, f.Latest.OK, off, failed)),
 	}
 	latency := dim + "–" + off
@@ -144,6 +144,13 @@ func (v *View) block(f Frame, l layout) []string {
 		lines = append(lines, l.row("replicas", curve(green, v.running, 1), replicas(*f.Replicas)))
 	}
 	return append(lines, said(f)...)
+}
+
+func asked(f Frame) string {
+	if f.Users > 0 {
+		return fmt.Sprintf("%s%d%s users", bold, f.Users, off)
+	}
+	return fmt.Sprintf("%s%.0f/s%s asked", bold, f.Asked, off)
 }
 
 // said is what is told in words below the graphs.

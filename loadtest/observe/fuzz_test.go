@@ -22,7 +22,7 @@ func FuzzLook(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		client := &http.Client{Transport: answers(body)}
 		sources := []Source{
-			Proxy{URL: "http://proxy", Services: []string{"app"}, Client: client},
+			Proxy{URLs: []string{"http://proxy"}, Services: []string{"app"}, Client: client, Lookup: itself},
 			Scaler{URL: "http://scaler", Services: []string{"app"}, Client: client, Connections: true},
 		}
 		w := NewWatcher(time.Unix(0, 0), sources...)

@@ -50,6 +50,7 @@ type Target struct {
 type Load struct {
 	Service     string
 	Backend     string // "" is all of the service together
+	Instance    string // the proxy that counted it; "" is all proxies together
 	At          time.Time
 	Connections *float64 // concurrent, mean over the sample
 	Peak        *float64 // the highest reading of them

@@ -1,20 +1,25 @@
 package observe
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
-// Proxy reads the backends of services, and HAProxy's workers, from the proxy's API.
+// Proxy reads the backends of services, and HAProxy's workers, from the APIs of all proxies.
 type Proxy struct {
-	URL      string // of the API, without a path
+	URLs     []string // of APIs, without a path; a name that has several addresses stands for all of them
 	Services []string
 	Client   *http.Client
+	Lookup   func(ctx context.Context, host string) ([]string, error) // the addresses of a name
 }
 
 // reach is how far back a look asks. More than one sample, so that a look that failed leaves no hole.
@@ -37,51 +42,122 @@ type stats struct {
 	} `json:"backends"`
 }
 
-// Look gives every sample of the last seconds.
+// Look gives every sample of the last seconds, of each proxy that answers. When one of several does not, the error is a silence.
 func (p Proxy) Look(ctx context.Context) (Reading, error) {
+	silent := silence{}
+	addresses, alone := p.addresses(ctx, silent), len(p.URLs) == 1
+	answers, errs := make([]stats, len(addresses)), make([]error, len(addresses))
+	var all sync.WaitGroup
+	for i, address := range addresses {
+		all.Go(func() { answers[i], errs[i] = p.ask(ctx, address) })
+	}
+	all.Wait()
+	var r Reading
+	known := map[string]bool{}
+	for i, answer := range answers {
+		name := strings.TrimPrefix(addresses[i], "http://")
+		instance := cmp.Or(answer.Instance, name)
+		switch {
+		case errs[i] != nil:
+			silent[name] = errs[i]
+		case !known[instance]: // or one proxy is reached at two addresses
+			known[instance] = true
+			p.add(&r, answer, instance)
+		}
+	}
+	slices.SortFunc(r.Loads, func(a, b Load) int {
+		return cmp.Or(a.At.Compare(b.At), strings.Compare(a.Backend, b.Backend), strings.Compare(a.Instance, b.Instance))
+	})
+	switch {
+	case len(silent) == 0:
+		return r, nil
+	case alone && len(addresses) <= 1:
+		return r, silent.one()
+	default:
+		return r, silent
+	}
+}
+
+// addresses are the APIs of all proxies. Tasks come and go, so names are looked up anew in each look.
+func (p Proxy) addresses(ctx context.Context, silent silence) []string {
+	var out []string
+	for _, address := range p.URLs {
+		u, err := url.Parse(address)
+		if err != nil || u.Scheme != "http" { // a certificate is for the name, which leads to one of them
+			out = append(out, address)
+			continue
+		}
+		found, err := p.Lookup(ctx, u.Hostname())
+		if err != nil {
+			silent[u.Host] = err
+			continue
+		}
+		found = oneFamily(found)
+		if len(found) == 1 { // the name says more than its address
+			out = append(out, address)
+			continue
+		}
+		for _, host := range found {
+			u.Host = net.JoinHostPort(host, cmp.Or(u.Port(), "80"))
+			out = append(out, u.String())
+		}
+	}
+	return out
+}
+
+// oneFamily gives the IPv4 addresses, or all where there are none: a proxy that has one of each is one proxy.
+func oneFamily(addresses []string) []string {
+	var four []string
+	for _, address := range addresses {
+		if ip, err := netip.ParseAddr(address); err == nil && ip.Unmap().Is4() {
+			four = append(four, address)
+		}
+	}
+	if four == nil {
+		return addresses
+	}
+	return four
+}
+
+func (p Proxy) ask(ctx context.Context, address string) (answer stats, err error) {
 	query := fmt.Sprintf("/v1/stats?since=%d", time.Now().Add(-reach).UnixMilli())
 	if len(p.Services) == 1 {
 		query += "&service=" + url.QueryEscape(p.Services[0])
 	}
-	var answer stats
-	if err := get(ctx, p.Client, p.URL+query, &answer); err != nil {
-		return Reading{}, fmt.Errorf("read stats of %s: %w", list(p.Services), err)
+	if err := get(ctx, p.Client, address+query, &answer); err != nil {
+		return answer, fmt.Errorf("read stats of %s: %w", list(p.Services), err)
 	}
-	var r Reading
+	return answer, nil
+}
+
+// add adds what one proxy said.
+func (p Proxy) add(r *Reading, answer stats, instance string) {
 	for name, b := range answer.Backends {
 		if slices.Contains(p.Services, b.Service) {
-			r.Loads = append(r.Loads, loads(b.Service, name, b.Points)...)
+			r.Loads = append(r.Loads, loads(Load{Service: b.Service, Backend: name, Instance: instance}, b.Points)...)
 		}
 	}
-	slices.SortFunc(r.Loads, func(a, b Load) int {
-		if order := a.At.Compare(b.At); order != 0 {
-			return order
-		}
-		return strings.Compare(a.Backend, b.Backend)
-	})
 	for _, w := range answer.Workers {
 		if len(w) >= 4 {
-			r.Workers = append(r.Workers, Workers{answer.Instance, time.UnixMilli(w[0]), int(w[1]), int(w[2]), int(w[3])})
+			r.Workers = append(r.Workers, Workers{instance, time.UnixMilli(w[0]), int(w[1]), int(w[2]), int(w[3])})
 		}
 	}
 	for _, reload := range answer.Reloads {
-		r.Reloads = append(r.Reloads, Reload{answer.Instance, time.UnixMilli(reload.At), reload.Reason})
+		r.Reloads = append(r.Reloads, Reload{instance, time.UnixMilli(reload.At), reload.Reason})
 	}
-	return r, nil
 }
 
-// loads reads the points of one backend, the oldest first.
-func loads(service, backend string, points [][]*float64) []Load {
+// loads reads the points of the backend that of names, the oldest first.
+func loads(of Load, points [][]*float64) []Load {
 	var out []Load
 	var before []*float64
 	for _, point := range points {
 		if len(point) < 5 || point[0] == nil {
 			continue
 		}
-		load := Load{
-			Service: service, Backend: backend, At: time.UnixMilli(int64(*point[0])),
-			Connections: point[1], Peak: point[2], Rate: point[3], Queue: point[4],
-		}
+		load := of
+		load.At = time.UnixMilli(int64(*point[0]))
+		load.Connections, load.Peak, load.Rate, load.Queue = point[1], point[2], point[3], point[4]
 		if len(point) > 5 && len(before) > 5 {
 			load.Errors = perSecond(before[0], point[0], before[5], point[5])
 		}

@@ -23,6 +23,17 @@ func (s series[T]) put(second, rank int, value T) {
 // seconds.
 func (s series[T]) fill(seconds int, failed func(rank, second int) bool) []*T {
 	out := make([]*T, seconds)
+	for i, v := range s.told(seconds, failed) {
+		if v != nil {
+			out[i] = &v.value
+		}
+	}
+	return out
+}
+
+// told is fill with who said it.
+func (s series[T]) told(seconds int, failed func(rank, second int) bool) []*seen[T] {
+	out := make([]*seen[T], seconds)
 	last, age := seen[T]{}, carry+1
 	for i := range out {
 		age++
@@ -30,7 +41,7 @@ func (s series[T]) fill(seconds int, failed func(rank, second int) bool) []*T {
 			last, age = now, 0
 		}
 		if age == 0 || age <= carry && !failed(last.rank, i) {
-			out[i] = new(last.value)
+			out[i] = new(last)
 		} else {
 			age = carry + 1 // a gap is not jumped over
 		}

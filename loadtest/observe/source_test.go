@@ -58,16 +58,16 @@ func TestProxyGivesBackendsWorkersAndReloads(t *testing.T) {
 		"demo_app-8080":{"service":"demo_app","points":[[1000000, 5, 6, null, 0, 7],[1002000, 7.5, 9, 80, 2, 13]]},
 		"old":{"service":"demo_app","points":[[1000000, 1, 2, 3, 4]]},
 		"other-80":{"service":"other","points":[[1001000, 100, 100, 100, 100, 0]]}}}`)
-	got, err := Proxy{URL: server.URL, Services: []string{"demo_app"}, Client: server.Client()}.Look(t.Context())
+	got, err := Proxy{URLs: []string{server.URL}, Services: []string{"demo_app"}, Client: server.Client(), Lookup: itself}.Look(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	at := func(ms int64) time.Time { return time.UnixMilli(ms) }
 	want := Reading{
 		Loads: []Load{
-			{Service: "demo_app", Backend: "demo_app-8080", At: at(1000000), Connections: new(5.0), Peak: new(6.0), Queue: new(0.0)},
-			{Service: "demo_app", Backend: "old", At: at(1000000), Connections: new(1.0), Peak: new(2.0), Rate: new(3.0), Queue: new(4.0)},
-			{Service: "demo_app", Backend: "demo_app-8080", At: at(1002000), Connections: new(7.5), Peak: new(9.0), Rate: new(80.0), Queue: new(2.0), Errors: new(3.0)},
+			{Service: "demo_app", Backend: "demo_app-8080", Instance: "one", At: at(1000000), Connections: new(5.0), Peak: new(6.0), Queue: new(0.0)},
+			{Service: "demo_app", Backend: "old", Instance: "one", At: at(1000000), Connections: new(1.0), Peak: new(2.0), Rate: new(3.0), Queue: new(4.0)},
+			{Service: "demo_app", Backend: "demo_app-8080", Instance: "one", At: at(1002000), Connections: new(7.5), Peak: new(9.0), Rate: new(80.0), Queue: new(2.0), Errors: new(3.0)},
 		},
 		Workers: []Workers{{"one", at(1001000), 1, 0, 4}, {"one", at(1002000), 2, 1, 5}},
 		Reloads: []Reload{{"one", at(1002000), "new backend shop"}},
@@ -83,7 +83,7 @@ func TestSourcesSayWhyTheyFailed(t *testing.T) {
 		source Source
 		want   string
 	}{
-		{Proxy{URL: broken.URL, Services: []string{"app"}, Client: broken.Client()}, "read stats of app: read answer: json"},
+		{Proxy{URLs: []string{broken.URL}, Services: []string{"app"}, Client: broken.Client(), Lookup: itself}, "read stats of app: read answer: json"},
 		{Scaler{URL: broken.URL, Services: []string{"app"}, Client: broken.Client()}, `read status of app: answer 404 Not Found: "no such thing`},
 		{Swarm{fakeCluster{}, []string{"app"}}, "find service app: the swarm has none of that name"},
 		{Swarm{fakeCluster{err: errors.New("no manager")}, []string{"app"}}, "no manager"},

@@ -44,7 +44,7 @@ func (w *Watcher) Timeline(seconds int) Timeline {
 	for name, s := range w.services {
 		series := Series{Policy: s.policy, Replicas: s.replicas.fill(seconds, w.failed)}
 		for backend, loads := range s.backends {
-			series.Backends = append(series.Backends, Backend{backend, loads.fill(seconds, w.failed)})
+			series.Backends = append(series.Backends, Backend{backend, loads.sum(seconds, w.failed)})
 		}
 		slices.SortFunc(series.Backends, func(a, b Backend) int { return cmp.Compare(a.Name, b.Name) })
 		t.Services[name] = series

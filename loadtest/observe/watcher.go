@@ -2,7 +2,10 @@ package observe
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -25,13 +28,16 @@ type watched struct {
 	policy     *Policy
 	policyFrom int // rank of its source
 	replicas   series[Replicas]
-	backends   map[string]series[Load]
+	backends   map[string]tracks
 }
 
 // NewWatcher prepares to watch from start on. Where two sources know the same, the earlier one in the list is believed.
 func NewWatcher(start time.Time, sources ...Source) *Watcher {
 	return &Watcher{sources: sources, start: start, services: map[string]*watched{}, proxies: map[string]series[Workers]{}}
 }
+
+// patience bounds one look. It is longer than a second: an answer that is late on a busy machine is worth more than none.
+const patience = 3 * time.Second
 
 // Run looks until ctx ends. Every source has its own pace, so a slow one holds up no other.
 func (w *Watcher) Run(ctx context.Context) {
@@ -46,13 +52,18 @@ func (w *Watcher) follow(ctx context.Context, rank int, source Source) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
-		look, cancel := context.WithTimeout(ctx, 900*time.Millisecond)
+		begin := time.Now()
+		look, cancel := context.WithTimeout(ctx, patience)
 		reading, err := source.Look(look)
 		cancel()
 		if ctx.Err() != nil {
 			return
 		}
-		w.Add(time.Now(), rank, reading, err)
+		now := time.Now()
+		for at := begin; err != nil && w.second(at) < w.second(now); at = at.Add(time.Second) {
+			w.Add(at, rank, Reading{}, err) // nothing was seen since it was asked
+		}
+		w.Add(now, rank, reading, err)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -66,7 +77,12 @@ func (w *Watcher) Add(at time.Time, rank int, r Reading, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	second := w.second(at)
-	if err != nil {
+	switch silent := (silence{}); {
+	case errors.As(err, &silent):
+		for part, why := range silent {
+			w.gap(w.sources[rank].Name()+" "+part, second, why)
+		}
+	case err != nil:
 		w.gap(w.sources[rank].Name(), second, err)
 	}
 	for name, replicas := range r.Replicas {
@@ -79,15 +95,13 @@ func (w *Watcher) Add(at time.Time, rank int, r Reading, err error) {
 	}
 	for _, load := range r.Loads {
 		s := w.service(load.Service)
-		if s.backends[load.Backend] == nil {
-			s.backends[load.Backend] = series[Load]{}
-		}
+		track := s.track(load.Backend, load.Instance)
 		second := w.second(load.At)
 		// The oldest sample of a look has none before it from which failures could be counted: a look before knew more.
-		if before, ok := s.backends[load.Backend][second]; ok && before.rank == rank && load.Errors == nil {
+		if before, ok := track[second]; ok && before.rank == rank && load.Errors == nil {
 			load.Errors = before.value.Errors
 		}
-		s.backends[load.Backend].put(second, rank, load)
+		track.put(second, rank, load)
 	}
 	for _, workers := range r.Workers {
 		if w.proxies[workers.Instance] == nil {
@@ -136,9 +150,28 @@ func (w *Watcher) second(at time.Time) int {
 
 func (w *Watcher) service(name string) *watched {
 	if w.services[name] == nil {
-		w.services[name] = &watched{replicas: series[Replicas]{}, backends: map[string]series[Load]{}}
+		w.services[name] = &watched{replicas: series[Replicas]{}, backends: map[string]tracks{}}
 	}
 	return w.services[name]
+}
+
+// silence is why some parts of a source said nothing: the gaps are theirs, and what the others said is not in doubt.
+type silence map[string]error
+
+func (s silence) Error() string {
+	var all []string
+	for _, part := range slices.Sorted(maps.Keys(s)) {
+		all = append(all, part+": "+s[part].Error())
+	}
+	return strings.Join(all, "; ")
+}
+
+// one is any of the reasons.
+func (s silence) one() error {
+	for _, why := range s {
+		return why
+	}
+	return nil
 }
 
 // gap notes a failed look; one that goes on makes the last gap longer.

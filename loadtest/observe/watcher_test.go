@@ -3,6 +3,7 @@ package observe
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -133,17 +134,17 @@ func (hangingSource) Look(ctx context.Context) (Reading, error) {
 
 func TestWatcherIsNotHeldUpByASourceThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := NewWatcher(time.Now(), hangingSource{}, fakeSource{"swarm", []*Reading{running(1), running(1), running(1)}, new(int)})
-		ctx, stop := context.WithTimeout(t.Context(), 2500*time.Millisecond)
+		w := NewWatcher(time.Now(), hangingSource{}, fakeSource{"swarm", slices.Repeat([]*Reading{running(1)}, 8), new(int)})
+		ctx, stop := context.WithTimeout(t.Context(), 7500*time.Millisecond)
 		defer stop()
 		w.Run(ctx)
-		got := w.Timeline(3)
+		got := w.Timeline(8)
 		for i, replicas := range got.Services["app"].Replicas {
 			if replicas == nil {
 				t.Errorf("nothing was seen in second %d", i)
 			}
 		}
-		if diff := cmp.Diff([]Gap{{"proxy", 0, 1, "context deadline exceeded"}}, got.Gaps); diff != "" {
+		if diff := cmp.Diff([]Gap{{"proxy", 0, 6, "context deadline exceeded"}}, got.Gaps); diff != "" {
 			t.Errorf("gaps (-want +got):\n%s", diff)
 		}
 	})

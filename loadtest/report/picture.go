@@ -20,17 +20,25 @@ import (
 )
 
 const (
-	pictureWidth = 1200 // CSS pixels
-	pictureLimit = time.Minute
-	frame        = 200   // CSS pixels that are drawn below and cut off
-	tallest      = 16000 // CSS pixels; more than any page has, and what a browser can draw
+	pictureWidth = 1200            // CSS pixels
+	pictureLimit = 3 * time.Minute // a busy machine starts a browser slowly
+	frame        = 200             // CSS pixels that are drawn below and cut off
+	below        = 24              // CSS pixels that are left free below the last chart
+	scale        = 2               // dots for a CSS pixel: screens that show a README have so many
+	tallest      = 8000            // CSS pixels; more than any page has, and what a browser can draw at that scale
 )
 
-var drawn = regexp.MustCompile(`data-height="(\d+)"`)
+var drawn = regexp.MustCompile(`data-height="(\d+)" data-seconds="(\d+)"`)
 
-// Picture draws a page into a PNG file: as much of it from the top as height says in CSS pixels, all of it when height is 0. It starts a
-// headless Chromium with a profile of its own, which it removes.
-func Picture(ctx context.Context, page, to string, height int) error {
+// Shot says how a page is drawn. The zero value is all of it, in light colours.
+type Shot struct {
+	Height int  // CSS pixels from the top; 0 is the whole page
+	Charts bool // down to the last chart of the seconds, and no further
+	Dark   bool
+}
+
+// Picture draws a page into a PNG file. It starts a headless Chromium with a profile of its own, which it removes.
+func Picture(ctx context.Context, page, to string, shot Shot) error {
 	browser, err := findBrowser()
 	if err != nil {
 		return fmt.Errorf("draw %s: %w", to, err)
@@ -43,8 +51,13 @@ func Picture(ctx context.Context, page, to string, height int) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, pictureLimit)
 	defer cancel()
+	address := url.URL{Scheme: "file", Path: page, Fragment: "picture-light"}
+	if shot.Dark {
+		address.Fragment = "picture-dark"
+	}
+	height := shot.Height
 	if height == 0 {
-		document, err := headless(ctx, browser, page, 1000, "--dump-dom")
+		document, err := headless(ctx, browser, address.String(), 1000, "--dump-dom")
 		if err != nil {
 			return fmt.Errorf("draw %s: %w", to, err)
 		}
@@ -53,15 +66,19 @@ func Picture(ctx context.Context, page, to string, height int) error {
 			return fmt.Errorf("draw %s: the charts of %s were not drawn", to, page)
 		}
 		height, _ = strconv.Atoi(string(found[1])) // digits
+		if shot.Charts {
+			height, _ = strconv.Atoi(string(found[2]))
+			height += below
+		}
 	}
 	if err := os.Remove(to); err != nil && !errors.Is(err, os.ErrNotExist) { // an old picture must not pass for a new one
 		return fmt.Errorf("draw %s: %w", to, err)
 	}
 	height = min(height, tallest)
-	if _, err := headless(ctx, browser, page, height+frame, "--screenshot="+to); err != nil {
+	if _, err := headless(ctx, browser, address.String(), height+frame, "--screenshot="+to, fmt.Sprintf("--force-device-scale-factor=%d", scale)); err != nil {
 		return fmt.Errorf("draw %s: %w", to, err)
 	}
-	if err := crop(to, height); err != nil {
+	if err := crop(to, height*scale); err != nil {
 		return fmt.Errorf("draw %s: %w", to, err)
 	}
 	return nil
@@ -98,7 +115,7 @@ func crop(path string, height int) error {
 }
 
 // headless opens a page in a browser without a window and gives what it writes.
-func headless(ctx context.Context, browser, page string, height int, what string) ([]byte, error) {
+func headless(ctx context.Context, browser, address string, height int, what ...string) ([]byte, error) {
 	profile, err := os.MkdirTemp("", "loadtest-browser-")
 	if err != nil {
 		return nil, fmt.Errorf("make profile: %w", err)
@@ -106,13 +123,13 @@ func headless(ctx context.Context, browser, page string, height int, what string
 	defer os.RemoveAll(profile)
 	args := []string{
 		"--headless", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",
-		"--hide-scrollbars", "--user-data-dir=" + profile, fmt.Sprintf("--window-size=%d,%d", pictureWidth, height), what,
+		"--hide-scrollbars", "--user-data-dir=" + profile, fmt.Sprintf("--window-size=%d,%d", pictureWidth, height),
 	}
+	args = append(args, what...)
 	if os.Geteuid() == 0 {
 		args = append(args, "--no-sandbox") // Chromium refuses root otherwise; the page is our own
 	}
-	address := url.URL{Scheme: "file", Path: page}
-	cmd := exec.CommandContext(ctx, browser, append(args, address.String())...)
+	cmd := exec.CommandContext(ctx, browser, append(args, address)...)
 	cmd.WaitDelay = time.Second
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs

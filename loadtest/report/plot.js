@@ -2,6 +2,9 @@
 // plot draws charts that share one time axis: phases as bands, marks as vertical lines, one cursor for all.
 const plot = (() => {
   const root = document.documentElement, charts = [];
+  // Who takes a picture asks for #picture-light or #picture-dark: nothing is shown that only helps on a screen.
+  const still = location.hash.match(/^#picture-(light|dark)$/);
+  if (still) { root.classList.add('still'); root.dataset.theme = still[1]; }
   const colour = name => getComputedStyle(root).getPropertyValue('--' + name).trim();
   const dpr = () => devicePixelRatio || 1;
   const font = size => size * dpr() + 'px system-ui, "DejaVu Sans", sans-serif';
@@ -238,6 +241,8 @@ const plot = (() => {
     addEventListener('load', () => { // for who takes a picture: all is drawn
       root.dataset.charts = charts.length;
       root.dataset.height = root.scrollHeight;
+      const shown = document.querySelector('section.charts');
+      root.dataset.seconds = Math.ceil(shown ? shown.getBoundingClientRect().bottom + scrollY : root.scrollHeight);
     });
     const button = document.getElementById('theme'), dark = matchMedia('(prefers-color-scheme: dark)');
     const now = () => root.dataset.theme ?? (dark.matches ? 'dark' : 'light');

@@ -1,6 +1,10 @@
 package result
 
-import "time"
+import (
+	"cmp"
+	"fmt"
+	"time"
+)
 
 // Mark is one event of the scenario, or anything else that happened at a moment and explains what follows it.
 type Mark struct {
@@ -13,15 +17,33 @@ type Mark struct {
 
 	Optional bool `json:"optional,omitempty"` // the run does not fail when it does not succeed
 	Line     int  `json:"line,omitempty"`     // in the scenario
+
+	Repeats string `json:"repeats,omitempty"` // the event that this is one time of; "" when it happens once
 }
 
-// failedMarks gives a verdict for every event that had to succeed and did not.
+// failedMarks gives a verdict for every event that had to succeed and did not; one for all times that an event has.
 func failedMarks(marks []Mark) []Verdict {
 	var out []Verdict
+	failed, of := map[Mark]int{}, map[Mark]int{}
 	for _, m := range marks {
+		event := Mark{Name: cmp.Or(m.Repeats, m.Name), Line: m.Line}
+		of[event]++
 		if m.Err != "" && !m.Optional {
-			out = append(out, Verdict{Expect: "event: " + m.Name, Line: m.Line, Saw: m.Err})
+			failed[event]++
 		}
+	}
+	for _, m := range marks {
+		event := Mark{Name: cmp.Or(m.Repeats, m.Name), Line: m.Line}
+		n := failed[event]
+		if m.Err == "" || m.Optional || n == 0 {
+			continue
+		}
+		saw := m.Err
+		if m.Repeats != "" {
+			saw = fmt.Sprintf("%d of %d times; the first: %s", n, of[event], saw)
+		}
+		out = append(out, Verdict{Expect: "event: " + event.Name, Line: m.Line, Saw: saw})
+		delete(failed, event)
 	}
 	return out
 }

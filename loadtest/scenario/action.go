@@ -107,7 +107,7 @@ func (d *decoder) event(n *yaml.Node) []Event {
 		one := e
 		one.At += time.Duration(i) * a.every
 		if a.times > 1 {
-			one.Name = fmt.Sprintf("%s (%d of %d)", e.Name, i+1, a.times)
+			one.Repeats, one.Name = e.Name, fmt.Sprintf("%s (%d of %d)", e.Name, i+1, a.times)
 		}
 		out = append(out, one)
 	}

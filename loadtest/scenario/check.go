@@ -35,11 +35,11 @@ func (d *decoder) check(s *Scenario, at places) {
 		}
 	}
 	for i, h := range s.Hold {
-		d.checkHost("a hold's url", h.URL, []string{"ws", "wss"}, at.hold[i], s.Allow)
+		d.checkHost("a hold's url", h.URL, []string{"ws", "wss", "http", "https"}, at.hold[i], s.Allow)
 	}
 	d.checkPhases(s, at)
 	d.checkEvents(s)
-	if o := s.Observe; o.Service == "" && (o.Scaler != "" || o.Proxy != "" || o.Swarm != "" || o.Influx.URL != "" || o.Others != nil) {
+	if o := s.Observe; o.Service == "" && (o.Scaler != "" || o.Proxies != nil || o.Swarm != "" || o.Influx.URL != "" || o.Others != nil) {
 		d.problem(at.top["observe"], "observe needs the name of the service to look at")
 	}
 	for _, e := range s.Expect {
@@ -71,11 +71,14 @@ func (d *decoder) checkExpectation(s *Scenario, e Expectation) {
 	if strings.Contains(e.Subject, "replicas") && s.Observe.Scaler == "" && s.Observe.Swarm == "" && s.Observe.Influx.URL == "" {
 		wrong("observe needs the address of the swarm, of the scaler or of InfluxDB to see replicas")
 	}
-	if e.Subject == "reloads" && s.Observe.Proxy == "" && s.Observe.Influx.URL == "" {
+	if e.Subject == "reloads" && s.Observe.Proxies == nil && s.Observe.Influx.URL == "" {
 		wrong("observe needs the address of the proxy to count its reloads")
 	}
 	if strings.HasPrefix(e.Subject, "held ") && len(s.Hold) == 0 {
 		wrong("the scenario holds no connections")
+	}
+	if e.Subject == "held p99" && !slices.ContainsFunc(s.Hold, func(h Hold) bool { return !h.Stream() }) {
+		wrong("only WebSockets (ws://) give signs of life")
 	}
 	if e.URL != "" {
 		d.checkHost("answer", e.URL, []string{"http", "https"}, e.Line, s.Allow)

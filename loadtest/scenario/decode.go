@@ -141,6 +141,23 @@ func (d *decoder) webTo(to *string, what string) func(*yaml.Node) {
 	}
 }
 
+// websTo reads the addresses of one API or of several of a kind.
+func (d *decoder) websTo(to *[]string, what string) func(*yaml.Node) {
+	return func(n *yaml.Node) {
+		read := func(n *yaml.Node) {
+			var address string
+			if d.webTo(&address, what)(n); address != "" {
+				*to = append(*to, address)
+			}
+		}
+		if n.Kind == yaml.SequenceNode {
+			d.list(n, what, read)
+			return
+		}
+		read(n)
+	}
+}
+
 func (d *decoder) boolTo(to *bool, what string) func(*yaml.Node) {
 	return func(n *yaml.Node) {
 		switch text, ok := d.text(n, what); {

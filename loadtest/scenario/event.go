@@ -14,6 +14,7 @@ type Event struct {
 	Optional bool          // the run does not fail when it fails
 	Kind     string        // the key that says what is done
 	Line     int
+	Repeats  string // what the name is without "(2 of 3)"; "" of one that happens once
 
 	Change    *Change    // scale and update
 	Container *Container // kill, stop, start, pause and resume

@@ -14,7 +14,7 @@ func forms() []form {
 		{"final replicas = 1 within 60s", "running and desired replicas, once the load has ended; looked at until it holds, for so long at most"},
 		{"held lost = 0", "held connections that were lost or refused"},
 		{"held open >= 200 in peak", "the highest number of held connections that were open at one time"},
-		{"held p99 < 50ms", "time to the echo of a sign of life, for the slowest group"},
+		{"held p99 < 50ms", "time to the echo of a WebSocket's sign of life, for the slowest group"},
 		{"reloads <= 2", "reloads of the proxy during the run"},
 		{"answer http://127.0.0.1/votes .total = succeeded", "a number that the service itself gives after the load: the whole answer, a field of its JSON (.total, .votes.a), or a metric by its name. It is compared with a number, with the requests sent or succeeded, or with those to one target (succeeded of vote); with within 10s at the end it is asked until it holds"},
 		{"growth http://127.0.0.1/votes .total = succeeded of vote", "the same number, less what it was before the load"},

@@ -106,7 +106,7 @@ func (d *decoder) observeFields(o *Observe) []field {
 		{"service", "name", "the swarm service that expectations about replicas mean; needed when anything is observed", d.textTo(&o.Service, "service")},
 		{"others", "list of names", "further services, for the report", d.texts(&o.Others, "others")},
 		{"scaler", "http://HOST:PORT", "the scaler's API: replicas and decisions", d.webTo(&o.Scaler, "scaler")},
-		{"proxy", "http://HOST:PORT", "the proxy's API: connections, queue, reloads", d.webTo(&o.Proxy, "proxy")},
+		{"proxy", "http://HOST:PORT, or a list of them", "the API of every proxy: connections, queue, reloads, added up over all of them; a name with several addresses, such as tasks.sluice_proxy, is all of them", d.websTo(&o.Proxies, "proxy")},
 		{"swarm", "address", "a manager's Docker Engine, such as unix:///var/run/docker.sock: replicas as the swarm sees them", d.textTo(&o.Swarm, "swarm")},
 		{"influx", "{url, token, org, bucket}", "the InfluxDB that proxies and scaler write to, where their APIs cannot be reached", func(n *yaml.Node) {
 			d.object(n, "influx", d.influxFields(&o.Influx))

@@ -38,7 +38,7 @@ func Reference() string {
 		}
 		fmt.Fprintf(&out, "| `%s` | %s | %s |\n", s.kind, strings.Join(keys, ", "), cell(s.about))
 	}
-	section("Held connections", "WebSockets that are opened beside the requests and kept until the load ends. A connection is lost when anyone but this client ends it, or when a sign of life gets no echo in time.", d.holdFields(&Hold{}))
+	section("Held connections", "Long connections that are opened beside the requests and kept until the load ends: WebSockets, and answers that go on as a stream. A connection is lost when anyone but this client ends it, when a sign of life gets no echo in time, or when a stream brings nothing for too long.", d.holdFields(&Hold{}))
 	section("Events", "Each event has a time and does one thing. Events are drawn into the report. One that fails fails the run unless it is `optional`.", d.eventFields(&Event{}, &again{}))
 	for _, kind := range []string{"scale", "update"} {
 		section("", "`"+kind+"`:", d.changeFields(&Change{}, kind))

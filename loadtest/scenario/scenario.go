@@ -79,15 +79,15 @@ type Phase struct {
 	Think    time.Duration // of Closed: from an answer to the next request of the same user
 }
 
-// Hold is a group of WebSocket connections that are opened and kept until the load ends.
+// Hold is a group of connections that are opened and kept until the load ends: WebSockets, or answers that go on as a stream.
 type Hold struct {
-	URL         string // ws:// or wss://
+	URL         string // ws:// or wss://; http:// or https:// is a stream
 	Headers     []Header
 	TLS         TLS
 	Connections int
 	Rate        float64       // connections opened per second
 	At          time.Duration // from the start of the load
-	Every       time.Duration // from one sign of life to the next
+	Every       time.Duration // from one sign of life to the next; of a stream the longest that it may bring nothing, 0 is for ever
 	Message     string        // sent as a sign of life and awaited back; "" is a ping of the protocol
 	Reopen      bool          // open again, after a second, what was lost or refused
 }
@@ -98,7 +98,7 @@ type Observe struct {
 	Others  []string // further services
 	Influx  Influx   // where the proxies and the scaler write, for where their APIs cannot be reached
 	Scaler  string   // URL of the scaler's API: replicas and decisions
-	Proxy   string   // URL of the proxy's API: connections and queue
+	Proxies []string // URLs of the APIs of proxies: connections and queue, added up; a name may stand for several
 	Swarm   string   // address of a Docker Engine that is a manager: replicas as the swarm sees them
 }
 

@@ -4,6 +4,7 @@
 //	request ──> waiting room (QUEUE) ──> one of CAPACITY places, for WORK ──> 200
 //	                   └─ full: 503
 //	WebSocket at /NAME/chat ──> echo
+//	GET /NAME/events ──> an event a second, without end
 //
 // On SIGTERM it goes on serving for DRAIN, so that the proxies can learn that it leaves, asking clients to close their
 // connections; then it finishes what it has and exits.
@@ -69,7 +70,11 @@ func run(ctx context.Context, cfg Config) error {
 	mux := http.NewServeMux()
 	mux.Handle("/", desk)
 	mux.HandleFunc("/{service}/chat", chat)
+	leaving, leave := context.WithCancel(context.Background())
+	defer leave()
+	mux.HandleFunc("/{service}/events", events(leaving, time.Second))
 	server := &http.Server{Addr: cfg.Listen, Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	server.RegisterOnShutdown(leave)
 	failed := make(chan error, 1)
 	go func() { failed <- server.ListenAndServe() }()
 	fmt.Printf("%s serves %d at a time, %v each, on %s\n", host, cfg.Capacity, cfg.Work, cfg.Listen)
