@@ -248,7 +248,7 @@ func (s *site) overTLS(ctx context.Context, name string) (who, signed string) {
 	return who, signed
 }
 
-// noProblems wants every label of the examples to be used.
+// noProblems wants every label of the examples to be used; the proxy sees the services of others, too.
 func (s *site) noProblems() {
 	response, err := http.Get("http://" + s.api + "/v1/routes")
 	if err != nil {
@@ -262,6 +262,9 @@ func (s *site) noProblems() {
 		s.t.Fatal(err)
 	}
 	for _, p := range body.Problems {
+		if !strings.HasPrefix(p.Service, s.stacks) {
+			continue
+		}
 		s.t.Errorf("%s: %s: %s", p.Service, p.Label, p.Reason)
 	}
 }

@@ -67,7 +67,7 @@ type screen struct {
 // tab opens a tab, whose errors are those of the test: of scripts, of the console, and answers that are none.
 func (s *site) tab(browser context.Context, as screen) context.Context {
 	s.t.Helper()
-	ctx, cancel := chromedp.NewContext(browser, chromedp.WithErrorf(s.t.Logf))
+	ctx, cancel := chromedp.NewContext(browser)
 	s.t.Cleanup(cancel)
 	var mu sync.Mutex
 	var wrong []string
