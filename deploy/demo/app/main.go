@@ -30,6 +30,7 @@ type Config struct {
 	Queue      int           `env:"QUEUE" default:"100" help:"Requests that may wait for a place; more are answered 503."`
 	StartDelay time.Duration `env:"START_DELAY" default:"0s" help:"Time until it listens."`
 	Drain      time.Duration `env:"DRAIN" default:"3s" help:"Time it goes on accepting requests after SIGTERM."`
+	TLSName    []string      `env:"TLS_NAME" help:"Serve TLS, with a certificate made at the start for these names."`
 	Grace      time.Duration `env:"GRACE" default:"10s" help:"Time the last requests get to finish after that."`
 }
 
@@ -76,7 +77,7 @@ func run(ctx context.Context, cfg Config) error {
 	server := &http.Server{Addr: cfg.Listen, Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	server.RegisterOnShutdown(leave)
 	failed := make(chan error, 1)
-	go func() { failed <- server.ListenAndServe() }()
+	go func() { failed <- listen(server, cfg.TLSName) }()
 	fmt.Printf("%s serves %d at a time, %v each, on %s\n", host, cfg.Capacity, cfg.Work, cfg.Listen)
 
 	select {
