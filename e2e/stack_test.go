@@ -63,7 +63,11 @@ func deploy(t *testing.T) *stack {
 	s.run("scripts/deploy", stackName, "deploy/tick/stack.yml", "deploy/demo/observe.yml")
 	s.run("scripts/deploy", appStack, "deploy/demo/stack.yml")
 	s.await(2*time.Minute, "the application answers through the proxy", func() bool { return s.status() == http.StatusOK })
-	s.await(time.Minute, "the scaler sees the application's connections", func() bool { return s.decision().Service == appName && len(s.decision().Metrics) > 0 })
+	// On a busy machine InfluxDB passes its first health check late.
+	s.await(2*time.Minute, "the scaler sees the application's connections", func() bool {
+		d := s.decision()
+		return d.Service == appName && len(d.Metrics) > 0 && d.Metrics[0].Missing == ""
+	})
 	return s
 }
 
@@ -152,6 +156,7 @@ type decision struct {
 	Metrics                   []struct {
 		Metric        string
 		Value, Target float64
+		Missing       string
 	}
 }
 
