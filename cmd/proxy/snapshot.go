@@ -79,7 +79,7 @@ const (
 	listTimeout = 10 * time.Second
 	awayPause   = 5 * time.Second // while the engine is away and the API waits, it is asked so often
 	hurryPause  = 200 * time.Millisecond
-	awayAfter   = 2 * time.Second // an engine that has not answered for so long is away
+	awayAfter   = 3 * time.Second // what was listed last is used when the engine has not answered for so long
 )
 
 var errNoAnswer = errors.New("list the swarm: no answer yet")
@@ -94,8 +94,10 @@ func (l *lister) look(ctx context.Context, now time.Time, apiWaits bool) (listin
 	}
 	var enough <-chan time.Time
 	hurry := l.hurry
-	if !l.last.complete {
-		hurry = nil
+	if l.last.complete {
+		enough = time.After(awayAfter - time.Since(l.began))
+	} else {
+		hurry = nil // there is nothing to go on with
 	}
 	for {
 		select {
@@ -109,9 +111,9 @@ func (l *lister) look(ctx context.Context, now time.Time, apiWaits bool) (listin
 			}
 			return l.last, a.err
 		case <-hurry:
-			enough = time.After(hurryPause)
+			enough = time.After(min(hurryPause, awayAfter-time.Since(l.began)))
 		case <-enough:
-			if time.Since(l.began) > awayAfter {
+			if time.Since(l.began) >= awayAfter {
 				return l.last, errNoAnswer
 			}
 			return l.last, nil
@@ -121,8 +123,8 @@ func (l *lister) look(ctx context.Context, now time.Time, apiWaits bool) (listin
 	}
 }
 
-// ask begins to list. Managers without a leader hang; what cannot wait for them goes on with the last listing, and a later
-// look takes the answer.
+// ask begins to list. A manager whose leader is lost hangs, for longer than listTimeout; meanwhile the last listing is what
+// there is, and a later look takes the answer.
 func (l *lister) ask(ctx context.Context, now time.Time) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), listTimeout)
 	answers, from, before := make(chan answer, 1), l.swarm, l.known
