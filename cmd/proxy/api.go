@@ -57,11 +57,17 @@ func (a api) health(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-// ready is 503 until a complete listing of the swarm has been applied: until then an old configuration serves.
+// ready is 503 until a complete listing of the swarm has been applied: until then an old configuration serves. It is degraded,
+// with 200, while the last good configuration serves because a later one cannot be made or the swarm cannot be read: managers
+// without a quorum would else take all proxies from whatever balances them.
 func (a api) ready(w http.ResponseWriter, _ *http.Request) {
 	v := a.view()
-	if v.Applied && v.HAProxyOK {
+	switch {
+	case v.Applied && v.HAProxyOK && v.Failure == "":
 		daemon.Health{Status: "ok"}.Answer(w)
+		return
+	case v.Applied && v.HAProxyOK:
+		daemon.Health{Status: "degraded", Reason: v.Failure, Since: &v.FailedAt}.Answer(w)
 		return
 	}
 	daemon.Health{Status: "down", Reason: cmp.Or(v.Failure, "the swarm has not been read yet")}.Answer(w)

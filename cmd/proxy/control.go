@@ -70,6 +70,12 @@ func (c *controlCommand) Run(ctx context.Context) error {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	again := make(chan struct{}, 1)
+	if c.Swarm {
+		hurry := make(chan struct{}, 1)
+		loop.lister.hurry = hurry
+		loop.reach = newReach(func() { poke(hurry); poke(again) }, log)
+		group.Go(func() error { loop.reach.run(ctx); return nil })
+	}
 	go hints(ctx, events, again)
 	group.Go(func() error { loop.run(ctx, again); return nil })
 	group.Go(func() error { export.run(ctx); return nil })

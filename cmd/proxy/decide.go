@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -20,7 +21,7 @@ type decision struct {
 }
 
 // decide turns the services of the swarm and the declared ones into a configuration, without what cannot be used now:
-// refused backends and certificates, ports that cannot be bound, tasks that take no connection.
+// refused backends and certificates, ports that cannot be bound, tasks that take no connection or whose node is silent.
 func (r *reconciler) decide(ctx context.Context, now time.Time, running routing.Running, ofSwarm, declared []routing.Service) (d decision, err error) {
 	services, standing := join(ofSwarm, declared)
 	r.resolver.fill(ctx, now, services, r.options.Separator)
@@ -31,6 +32,7 @@ func (r *reconciler) decide(ctx context.Context, now time.Time, running routing.
 	table, unbound, release := r.listens.try(table, running.Frontends)
 	settings, table, served, found := r.files.join(r.settings, table, now)
 	closed := r.gate.closed(ctx, table, serving(running))
+	maps.Copy(closed, r.reach.closed(table, closed, r.lister.last.nodeOf))
 	table = table.WithoutServers(func(s routing.Server) error { return closed[s.Addr] })
 	want, err := r.built.render(table, settings)
 	if err != nil {

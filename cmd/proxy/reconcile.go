@@ -39,6 +39,7 @@ type reconciler struct {
 	resolver *resolver
 	engine   engine
 	gate     *gate
+	reach    *reach // nil without a swarm
 	listens  listens
 	options  routing.Options
 	settings routing.Settings

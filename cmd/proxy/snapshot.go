@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -37,14 +38,30 @@ const servicesMaxAge = 15 * time.Second
 // lister reads the swarm. Tasks are listed each time, for there are no events about them; services and networks when
 // an event said so or the last list is old.
 type lister struct {
-	swarm    swarmReader
-	services []swarm.Service
-	networks map[string]string // ID -> name
-	listed   time.Time         // zero: list again
-
+	swarm swarmReader
+	hurry chan struct{} // holds a signal when something cannot wait for the swarm; nil never does
+	known known
 	last  listing   // the last complete one
 	away  error     // of the last attempt
 	asked time.Time // when it ended
+
+	answer chan answer // of the attempt under way, nil without one
+	began  time.Time   // of that attempt
+	forgot bool        // since it began
+}
+
+// known is what need not be listed each time.
+type known struct {
+	services []swarm.Service
+	networks map[string]string // ID -> name
+	listed   time.Time         // zero: list again
+}
+
+// answer is what an attempt to list gave.
+type answer struct {
+	found listing
+	known known
+	err   error
 }
 
 // listing is one complete look at the swarm.
@@ -54,60 +71,118 @@ type listing struct {
 	complete  bool          // false: nothing was ever read
 	converges bool          // a task is on its way up or down, or an update is in progress
 	cost      time.Duration // how long the engine took
+	nodeOf    map[netip.Addr]string
 }
 
 // A manager's engine that hangs must not hold up what the API waits for.
 const (
 	listTimeout = 10 * time.Second
 	awayPause   = 5 * time.Second // while the engine is away and the API waits, it is asked so often
+	hurryPause  = 200 * time.Millisecond
+	awayAfter   = 3 * time.Second // what was listed last is used when the engine has not answered for so long
 )
+
+var errNoAnswer = errors.New("list the swarm: no answer yet")
 
 // look answers the swarm as it is. While it cannot be read that is an error, and the listing is the last complete one.
 func (l *lister) look(ctx context.Context, now time.Time, apiWaits bool) (listing, error) {
 	if l.away != nil && l.last.complete && apiWaits && now.Sub(l.asked) < awayPause {
 		return l.last, l.away
 	}
-	ctx, cancel := context.WithTimeout(ctx, listTimeout)
-	defer cancel()
-	found, err := l.list(ctx, now)
-	l.away, l.asked = err, time.Now()
-	if err == nil {
-		l.last = found
+	if l.answer == nil {
+		l.ask(ctx, now)
 	}
-	return l.last, err
+	var enough <-chan time.Time
+	hurry := l.hurry
+	if l.last.complete {
+		enough = time.After(awayAfter - time.Since(l.began))
+	} else {
+		hurry = nil // there is nothing to go on with
+	}
+	for {
+		select {
+		case a := <-l.answer:
+			l.answer, l.away, l.asked = nil, a.err, time.Now()
+			if a.err == nil {
+				l.last, l.known = a.found, a.known
+			}
+			if l.forgot {
+				l.known.listed = time.Time{}
+			}
+			return l.last, a.err
+		case <-hurry:
+			enough = time.After(min(hurryPause, awayAfter-time.Since(l.began)))
+		case <-enough:
+			if time.Since(l.began) >= awayAfter {
+				return l.last, errNoAnswer
+			}
+			return l.last, nil
+		case <-ctx.Done():
+			return l.last, ctx.Err()
+		}
+	}
+}
+
+// ask begins to list. A manager whose leader is lost hangs, for longer than listTimeout; meanwhile the last listing is what
+// there is, and a later look takes the answer.
+func (l *lister) ask(ctx context.Context, now time.Time) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), listTimeout)
+	answers, from, before := make(chan answer, 1), l.swarm, l.known
+	l.answer, l.began, l.forgot = answers, now, false
+	go func() {
+		defer cancel()
+		found, next, err := list(ctx, from, before, now)
+		answers <- answer{found, next, err}
+	}()
 }
 
 // list answers a complete listing or an error, never a part of one.
-func (l *lister) list(ctx context.Context, now time.Time) (listing, error) {
-	if now.Sub(l.listed) > servicesMaxAge {
-		services, err := l.swarm.Services(ctx, swarm.Filter{Label: notifyLabel})
+func list(ctx context.Context, from swarmReader, k known, now time.Time) (listing, known, error) {
+	if now.Sub(k.listed) > servicesMaxAge {
+		services, err := from.Services(ctx, swarm.Filter{Label: notifyLabel})
 		if err != nil {
-			return listing{}, err
+			return listing{}, k, err
 		}
-		networks, err := l.swarm.Networks(ctx)
+		networks, err := from.Networks(ctx)
 		if err != nil {
-			return listing{}, err
+			return listing{}, k, err
 		}
-		l.services, l.listed, l.networks = services, now, map[string]string{}
+		k = known{services: services, networks: map[string]string{}, listed: now}
 		for _, n := range networks {
-			l.networks[n.ID] = n.Name
+			k.networks[n.ID] = n.Name
 		}
 	}
-	ids := make([]string, 0, len(l.services))
-	for _, s := range l.services {
+	ids := make([]string, 0, len(k.services))
+	for _, s := range k.services {
 		ids = append(ids, s.ID)
 	}
-	tasks, err := l.swarm.Tasks(ctx, ids)
+	tasks, err := from.Tasks(ctx, ids)
 	if err != nil {
-		return listing{}, err
+		return listing{}, k, err
 	}
-	result := convert(l.services, tasks, l.networks)
+	result := convert(k.services, tasks, k.networks)
+	result.nodeOf = nodesOf(tasks)
 	result.cost = time.Since(now)
-	return result, nil
+	return result, k, nil
+}
+
+// nodesOf says on which node an address is, where that is one.
+func nodesOf(tasks []swarm.Task) map[netip.Addr]string {
+	nodes := map[netip.Addr]string{}
+	for _, t := range tasks {
+		for _, addr := range t.Addresses {
+			if other, taken := nodes[addr]; taken && other != t.NodeID {
+				nodes[addr] = "" // two networks with the same addresses
+			} else {
+				nodes[addr] = t.NodeID
+			}
+		}
+	}
+	return nodes
 }
 
 // forget makes the next list read the services again.
-func (l *lister) forget() { l.listed = time.Time{} }
+func (l *lister) forget() { l.known.listed, l.forgot = time.Time{}, true }
 
 // convert says the swarm in the words of routing: a task serves when it runs and is meant to.
 func convert(services []swarm.Service, tasks []swarm.Task, networks map[string]string) listing {
