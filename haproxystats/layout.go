@@ -9,8 +9,10 @@ type layout struct {
 	texts      []Column        // by slot
 	merge      [maxSlots]Merge // by number slot; unknown columns behind the table are Current
 	of         []int           // by number slot: the slot of Column.Of, or -1
-	stot, scur int             // number slots
-	firstMean  int             // number slot of the first of the meanSlots means, which stand side by side
+	counter    [maxSlots]int   // by number slot: which of the counters it is, or -1; counters are how many there are
+	counters   int
+	stot, scur int // number slots
+	firstMean  int // number slot of the first of the meanSlots means, which stand side by side
 }
 
 // meanSlots is how many columns are means: qtime, ctime, rtime, ttime.
@@ -32,8 +34,15 @@ func newLayout() layout {
 			l.numbers = append(l.numbers, c)
 		}
 	}
+	for slot := range l.counter {
+		l.counter[slot] = -1
+	}
 	for slot, c := range l.numbers {
 		l.merge[slot] = c.Merge
+		if c.Merge == Count || c.Merge == CountOnce {
+			l.counter[slot] = l.counters
+			l.counters++
+		}
 		of := -1
 		if c.Of != "" {
 			of = l.numberSlot[c.Of]

@@ -26,10 +26,10 @@ type series struct {
 	elapsed       time.Duration      // since the point before; 0 is unknown
 }
 
-// counts is what one worker had counted, by slot.
+// counts is what one worker had counted.
 type counts struct {
 	pid     int
-	numbers []int64
+	numbers []int64 // by schema.counter: there may be 10,000 servers, and most columns are no counters
 }
 
 func newSeries(r Row) *series {
@@ -58,7 +58,13 @@ func (s *series) begin(tick int, at, previous time.Time, r Row) {
 		s.elapsed = at.Sub(previous)
 	}
 	s.tick, s.at = tick, at
-	s.typ, s.header, s.texts = r.Type, r.header, r.texts
+	s.typ, s.header = r.Type, r.header
+	if !slices.Equal(s.texts, r.texts) { // texts of its own, or they would keep the whole answer in memory
+		s.texts = make([]string, len(r.texts))
+		for i, text := range r.texts {
+			s.texts[i] = strings.Clone(text)
+		}
+	}
 	s.has, s.sums, s.weights = slotSet{}, [meanSlots]float64{}, [meanSlots]float64{}
 	if more := len(r.numbers) - len(s.numbers); more > 0 {
 		s.numbers = append(s.numbers, make([]int64, more)...)
@@ -69,21 +75,19 @@ func (s *series) begin(tick int, at, previous time.Time, r Row) {
 func (s *series) add(pid int, r Row) {
 	first := s.has == slotSet{}
 	known := s.counted(pid)
-	weight := weigh(known[schema.stot], r.numbers[schema.stot])
+	weight := weigh(known[schema.counter[schema.stot]], r.numbers[schema.stot])
 	for slot := range r.has.all() {
 		if !first && slot >= len(schema.numbers) {
 			break // another HAProxy may have other unknown columns
 		}
-		v, here := r.numbers[slot], s.has.has(slot)
-		switch schema.merge[slot] {
-		case Count:
-			s.numbers[slot] += increment(known[slot], v)
-			known[slot] = v
-		case CountOnce:
-			if first {
-				s.numbers[slot] += increment(known[slot], v)
+		v, here, merge := r.numbers[slot], s.has.has(slot), schema.merge[slot]
+		switch merge {
+		case Count, CountOnce:
+			counted := &known[schema.counter[slot]]
+			if merge == Count || first {
+				s.numbers[slot] += increment(*counted, v)
 			}
-			known[slot] = v
+			*counted = v
 		case Sum:
 			if here {
 				v += s.numbers[slot]
@@ -112,22 +116,23 @@ func (s *series) add(pid int, r Row) {
 // count takes the counters of one worker between two points.
 func (s *series) count(pid int, r Row) {
 	known := s.counted(pid)
-	for slot := range known {
+	for slot := range schema.numbers {
 		if schema.merge[slot] == Count && r.has.has(slot) {
-			s.numbers[slot] += increment(known[slot], r.numbers[slot])
-			known[slot] = r.numbers[slot]
+			counted := &known[schema.counter[slot]]
+			s.numbers[slot] += increment(*counted, r.numbers[slot])
+			*counted = r.numbers[slot]
 		}
 	}
 }
 
-// counted finds what a worker had counted: nothing when it is new.
+// counted finds what a worker had counted, by schema.counter: nothing when it is new.
 func (s *series) counted(pid int) []int64 {
 	for i := range s.workers {
 		if s.workers[i].pid == pid {
 			return s.workers[i].numbers
 		}
 	}
-	numbers := make([]int64, len(schema.numbers))
+	numbers := make([]int64, schema.counters)
 	s.workers = append(s.workers, counts{pid, numbers})
 	return numbers
 }

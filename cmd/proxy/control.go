@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -32,6 +33,7 @@ func (c *controlCommand) Run(ctx context.Context) error {
 		return err
 	}
 	log := c.Logger()
+	frugal()
 	store, err := haproxy.OpenStore(c.configDir(), c.HAProxy)
 	if err != nil {
 		return err
@@ -87,6 +89,18 @@ func (c *controlCommand) Run(ctx context.Context) error {
 	group.Go(func() error { answers.siblings.run(ctx); return nil })
 	group.Go(func() error { return c.Serve(ctx, answers.handler()) })
 	return group.Wait()
+}
+
+// garbage is how many percent of what is in use may be garbage before it is collected. Go's 100 make 150 MB of 10,000
+// servers, and collecting more often costs little: the controller is idle most of the time.
+const garbage = 50
+
+// frugal lets garbage be collected earlier, unless GOGC says when.
+func frugal() {
+	const usual = 100
+	if before := debug.SetGCPercent(garbage); before != usual {
+		debug.SetGCPercent(before)
+	}
 }
 
 // exporter joins the statistics to the routes of the moment.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -16,7 +17,8 @@ type shown struct {
 
 	mu      sync.Mutex
 	sampler *haproxystats.Sampler
-	samples []haproxystats.Sample // of the last point, with the servers as they were read last
+	samples []haproxystats.Sample // of the last point
+	servers []haproxystats.Sample // as they were read last, when the last point has none
 	away    bool                  // HAProxy cannot be read: nothing is shown rather than something old
 }
 
@@ -28,17 +30,19 @@ func newShown(owner func(string) (string, string)) *shown {
 func (s *shown) next(at time.Time, workers []haproxystats.Worker, servers bool) []haproxystats.Sample {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	samples := s.sampler.Next(at, workers)
 	before := s.samples
-	s.samples, s.away = append([]haproxystats.Sample(nil), samples...), false
-	if !servers {
+	s.samples, s.away = s.sampler.Next(at, workers), false // a slice of its own each time
+	switch {
+	case servers:
+		s.servers = nil
+	case s.servers == nil:
 		for _, old := range before {
 			if old.Type == haproxystats.Server {
-				s.samples = append(s.samples, old)
+				s.servers = append(s.servers, old)
 			}
 		}
 	}
-	return samples
+	return s.samples
 }
 
 func (s *shown) observe(at time.Time, workers []haproxystats.Worker) {
@@ -66,7 +70,7 @@ func (s *shown) Collect(metrics chan<- prometheus.Metric) {
 	if s.away {
 		return
 	}
-	for m := range haproxystats.Metrics(s.samples, s.owner) {
+	for m := range haproxystats.Metrics(slices.Concat(s.samples, s.servers), s.owner) {
 		keys, values := make([]string, len(m.Labels)), make([]string, len(m.Labels))
 		for i, l := range m.Labels {
 			keys[i], values[i] = l.Key, l.Value

@@ -156,14 +156,25 @@ func (e *exporter) point(ctx context.Context, at time.Time) {
 		}
 	}
 	if e.outbox.Enabled() {
-		e.outbox.Put(e.encode(at, samples))
+		e.encode(at, samples, e.outbox.Put)
 	}
 	e.readings = 0
 }
 
-// encode makes lines of every sample, and one of the proxy itself.
-func (e *exporter) encode(at time.Time, samples []haproxystats.Sample) []byte {
+// encodeAtOnce is after how many bytes lines are handed on: a little less than what the spool writes at once. The lines of
+// 10,000 servers are 11 MB.
+const encodeAtOnce = 900 << 10
+
+// encode makes lines of every sample, and one of the proxy itself, and gives them to put, which keeps nothing of them.
+func (e *exporter) encode(at time.Time, samples []haproxystats.Sample, put func(lines []byte)) {
 	var p influx.Point
+	give := func() {
+		lines, err := e.lines.Take()
+		if err != nil {
+			e.log.Warn().Err(err).Msg("points cannot be encoded")
+		}
+		put(lines)
+	}
 	for s := range haproxystats.Points(at, e.origin, samples) {
 		p.Measurement, p.At, p.Tags, p.Fields = s.Measurement, s.At, p.Tags[:0], p.Fields[:0]
 		for _, t := range s.Tags {
@@ -172,14 +183,12 @@ func (e *exporter) encode(at time.Time, samples []haproxystats.Sample) []byte {
 		for _, f := range s.Fields {
 			p.Fields = append(p.Fields, influx.Field(f))
 		}
-		e.lines.Add(p)
+		if e.lines.Add(p); e.lines.Len() >= encodeAtOnce {
+			give()
+		}
 	}
 	e.lines.Add(e.own(at))
-	lines, err := e.lines.Take()
-	if err != nil {
-		e.log.Warn().Err(err).Msg("points cannot be encoded")
-	}
-	return lines
+	give()
 }
 
 // own is the point of the proxy itself.

@@ -78,7 +78,7 @@ func BenchmarkExporter(b *testing.B) {
 				}
 				samples := e.shown.next(at, workers, true)
 				e.recent.add(at, samples, serviceOf)
-				b.SetBytes(int64(len(e.encode(at, samples))))
+				b.SetBytes(int64(len(encoded(e, at, samples))))
 			}
 		})
 	}

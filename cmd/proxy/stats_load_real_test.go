@@ -49,7 +49,7 @@ func (b *both) ours() map[string]map[string]string {
 		b.t.Fatal(err, complete)
 	}
 	now := time.Now()
-	points := pointsByRow(b.t, string(b.exporter.encode(now, b.exporter.shown.next(now, workers, true))))
+	points := pointsByRow(b.t, encoded(b.exporter, now, b.exporter.shown.next(now, workers, true)))
 	for _, p := range points {
 		for _, extra := range []string{"scur_mean", "scur_max", "req_rate_mean"} {
 			delete(p, extra)

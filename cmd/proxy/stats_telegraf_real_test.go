@@ -39,7 +39,7 @@ func TestPointsAreTelegrafs(t *testing.T) {
 	e := newExporter(nil, exportSettings{interval: time.Second,
 		origin: haproxystats.Origin{Host: "node-1", Server: server, Owner: func(string) (string, string) { return "svc", "stk" }}}, zerolog.Nop())
 	samples := e.shown.next(time.Now(), []haproxystats.Worker{{PID: 1, Rows: rows}}, true)
-	ours := pointsByRow(t, string(e.encode(time.Now(), samples)))
+	ours := pointsByRow(t, encoded(e, time.Now(), samples))
 
 	if len(theirs) != len(rows) || len(ours) != len(rows) {
 		t.Fatalf("Telegraf made %d points, we %d, of %d rows", len(theirs), len(ours), len(rows))
@@ -53,6 +53,13 @@ func TestPointsAreTelegrafs(t *testing.T) {
 			t.Errorf("%s (-Telegraf +Sluice):\n%s", row, diff)
 		}
 	}
+}
+
+// encoded is what the exporter makes of samples.
+func encoded(e *exporter, at time.Time, samples []haproxystats.Sample) string {
+	var lines strings.Builder
+	e.encode(at, samples, func(more []byte) { lines.Write(more) })
+	return lines.String()
 }
 
 // serveAnswer is a stats socket that has one answer.

@@ -93,6 +93,9 @@ func (e *Encoder) Add(p Point) {
 	}
 }
 
+// Len is how many bytes Take would return.
+func (e *Encoder) Len() int { return len(e.lines.Bytes()) }
+
 // Take returns the lines of the points since the last Take, each ended by a line feed, and starts anew.
 func (e *Encoder) Take() ([]byte, error) {
 	lines, err := e.lines.Bytes(), errors.Join(e.errs...)
