@@ -14,7 +14,7 @@ import (
 )
 
 // patience is how long a voter waits for Redis at most. The service's com.df.timeoutServer is longer.
-const patience = 20 * time.Second
+const patience = 40 * time.Second
 
 // Cookies of the page. They have no path: the browser keeps them for the folder that it asked for, /vote/.
 const (

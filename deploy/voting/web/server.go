@@ -21,7 +21,7 @@ type Server struct {
 	daemon.API
 	daemon.Log
 	Drain time.Duration `env:"DRAIN" default:"3s" help:"Time it goes on taking requests after SIGTERM, so that the proxies can learn that it leaves."`
-	Grace time.Duration `env:"GRACE" default:"10s" help:"Time the last requests get to finish after that."`
+	Grace time.Duration `env:"GRACE" default:"45s" help:"Time the last requests get to finish after that."`
 }
 
 // Serve answers requests until ctx ends, drains, and returns. Answers that do not end by themselves must end with ctx.
