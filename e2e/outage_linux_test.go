@@ -187,13 +187,14 @@ func (f *fleet) answeredBy(proxy *nodes.Node) string {
 
 // load is a steady load on the proxies of some nodes: GETs and POSTs on each, 40 requests a second.
 type load struct {
-	f       *fleet
-	targets []string
-	cancel  context.CancelFunc
-	ended   chan struct{}
-	start   time.Time
-	at      time.Duration // when something was taken away
-	done    time.Duration // when the routes had followed
+	f        *fleet
+	targets  []string
+	schedule scenario.Schedule
+	cancel   context.CancelFunc
+	ended    chan struct{}
+	start    time.Time
+	at       time.Duration // when something was taken away
+	done     time.Duration // when the routes had followed
 
 	mu       sync.Mutex
 	outcomes []attack.Outcome
@@ -214,11 +215,12 @@ func (f *fleet) load(on ...*nodes.Node) *load {
 		}
 	}
 	s.Phases = []scenario.Phase{{Name: "steady", Kind: scenario.Constant, Rates: []float64{float64(40 * len(on))}, Duration: 5 * time.Minute}}
+	l.schedule = scenario.NewSchedule(s.Phases)
 	ctx, cancel := context.WithCancel(f.t.Context())
 	l.cancel = cancel
 	go func() {
 		defer close(l.ended)
-		_, err := attack.Run(ctx, s, scenario.NewSchedule(s.Phases), l.start, func(o attack.Outcome) {
+		_, err := attack.Run(ctx, s, l.schedule, l.start, func(o attack.Outcome) {
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			l.outcomes = append(l.outcomes, o)
@@ -255,12 +257,32 @@ func (l *load) followed(at time.Time) {
 	l.f.t.Logf("the routes followed after %s", (l.done - l.at).Round(10*time.Millisecond))
 }
 
+// decided tells whether all requests that were due before the routes followed have ended.
+func (l *load) decided() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ended, due := 0, 0
+	for _, o := range l.outcomes {
+		if o.Due <= l.done {
+			ended++
+		}
+	}
+	for n := range l.schedule.Len() {
+		if at, _ := l.schedule.Due(n); at > l.done {
+			break
+		}
+		due++
+	}
+	return ended == due
+}
+
 // end stops the load and judges it: what is taken away may take some requests with it that were under way to it, but
 // before and after that none may fail. Without an answer when the load ends is failed too.
 func (l *load) end(lost int) {
 	t := l.f.t
 	t.Helper()
 	l.answered(40)
+	l.f.await(time.Minute, "what was due before the routes followed has ended", l.decided)
 	l.cancel()
 	<-l.ended
 	var failed, unexplained []attack.Outcome
