@@ -45,7 +45,7 @@ func (f *fleet) load(on ...*nodes.Node) *load {
 			l.targets = append(l.targets, method+" "+n.Name)
 		}
 	}
-	s.Phases = []scenario.Phase{{Name: "steady", Kind: scenario.Constant, Rates: []float64{float64(40 * len(on))}, Duration: 5 * time.Minute}}
+	s.Phases = []scenario.Phase{{Name: "steady", Kind: scenario.Constant, Rates: []float64{float64(40 * len(on))}, Duration: 10 * time.Minute}}
 	l.schedule = scenario.NewSchedule(s.Phases)
 	ctx, cancel := context.WithCancel(f.t.Context())
 	l.cancel = cancel

@@ -8,6 +8,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -51,9 +52,14 @@ func (f *fleet) leaderLost() {
 	for _, n := range f.proxies() {
 		nodes.Await(f.t, "a service that came meanwhile is routed", func() bool { return len(f.servers(n, "second")) > 0 })
 	}
+	f.t.Logf("a service that came meanwhile is routed after %s", time.Since(at).Round(10*time.Millisecond))
 	other.Docker(f.t, "service", "rm", "second")
 	leader.Boot(f.t)
-	f.whole()
+	nodes.Await(f.t, "all three are managers again", func() bool {
+		out, err := other.TryDocker("node", "ls", "--format", "{{.Status}} {{.ManagerStatus}}")
+		return err == nil && strings.Count(out, "Ready Reachable")+strings.Count(out, "Ready Leader") == 3
+	})
+	f.t.Logf("all three are managers again after %s", time.Since(at).Round(10*time.Millisecond))
 	load.end(2 * inFlight)
 }
 
