@@ -34,7 +34,9 @@ type reach struct {
 type reachedNode struct {
 	tasks    []netip.Addr // that stand in the table
 	answered bool         // ever
-	silent   int          // times in a row
+	lost     bool
+	silent   int // times in a row
+	heard    int // times in a row, since it is lost
 }
 
 const (
@@ -44,6 +46,7 @@ const (
 	knockAtMost  = 16  // tasks of a silent node in one round
 	knockNodes   = 128 // at the same time
 	silentTwice  = 2   // rounds: a lost node is left out after 1.2 to 1.6 s
+	heardThrice  = 3   // rounds until it gets requests again: one that loses most packets shall not come and go
 )
 
 var errNodeSilent = errors.New("its node does not answer")
@@ -117,12 +120,23 @@ func (r *reach) watch(t routing.Table, nodeOf map[netip.Addr]string) (lost map[s
 			r.nodes[node] = &reachedNode{}
 		}
 		r.nodes[node].tasks = addresses
-		lost[node] = r.nodes[node].lost()
+		lost[node] = r.nodes[node].lost
 	}
 	return lost
 }
 
-func (n *reachedNode) lost() bool { return n.answered && n.silent >= silentTwice }
+// hear counts an answer, or its absence, and says whether that changed what the node is taken for.
+func (n *reachedNode) hear(answer bool) (changed bool) {
+	before := n.lost
+	if answer {
+		n.answered, n.silent, n.heard = true, 0, n.heard+1
+		n.lost = n.lost && n.heard < heardThrice
+	} else {
+		n.silent, n.heard = n.silent+1, 0
+		n.lost = n.lost || n.answered && n.silent >= silentTwice
+	}
+	return n.lost != before
+}
 
 // run knocks until ctx ends.
 func (r *reach) run(ctx context.Context) {
@@ -207,22 +221,15 @@ func (r *reach) judge(heard map[string]bool) (again bool) {
 		if n == nil {
 			continue
 		}
-		before := n.lost()
-		if answers {
-			n.answered, n.silent = true, 0
-		} else {
-			n.silent = min(n.silent+1, silentTwice)
-			again = again || n.answered && n.silent < silentTwice
-		}
-		if n.lost() == before {
-			continue
-		}
-		changed = true
-		if before {
-			r.log.Info().Str("node", id).Int("tasks", len(n.tasks)).Msg("node answers again")
-		} else {
+		turned := n.hear(answers)
+		again = again || !answers && n.answered && !n.lost
+		switch {
+		case turned && n.lost:
 			r.log.Warn().Str("node", id).Int("tasks", len(n.tasks)).Msg("node does not answer; tasks elsewhere get its requests")
+		case turned:
+			r.log.Info().Str("node", id).Int("tasks", len(n.tasks)).Msg("node answers again")
 		}
+		changed = changed || turned
 	}
 	r.mu.Unlock()
 	if changed {

@@ -170,3 +170,19 @@ func TestOneTaskOfANodeIsAskedAtATime(t *testing.T) {
 		}
 	})
 }
+
+func TestANodeThatLosesMostPacketsDoesNotComeAndGo(t *testing.T) {
+	n := &reachedNode{}
+	turns := 0
+	for i, answer := range []bool{true, false, true, false, false, true, false, true, true, false, true, true, true, false} {
+		if n.hear(answer) {
+			turns++
+			if want := map[int]bool{4: true, 12: false}; n.lost != want[i] {
+				t.Errorf("after answer %d it is lost: %v", i, n.lost)
+			}
+		}
+	}
+	if turns != 2 {
+		t.Errorf("it changed %d times, not when it was silent twice and when it had answered three times", turns)
+	}
+}

@@ -102,17 +102,15 @@ func (l *lister) look(ctx context.Context, now time.Time, apiWaits bool) (listin
 	for {
 		select {
 		case a := <-l.answer:
-			l.answer, l.away, l.asked = nil, a.err, time.Now()
-			if a.err == nil {
-				l.last, l.known = a.found, a.known
-			}
-			if l.forgot {
-				l.known.listed = time.Time{}
-			}
-			return l.last, a.err
+			return l.take(a)
 		case <-hurry:
 			enough = time.After(min(hurryPause, awayAfter-time.Since(l.began)))
 		case <-enough:
+			select {
+			case a := <-l.answer:
+				return l.take(a)
+			default:
+			}
 			if time.Since(l.began) >= awayAfter {
 				return l.last, errNoAnswer
 			}
@@ -121,6 +119,18 @@ func (l *lister) look(ctx context.Context, now time.Time, apiWaits bool) (listin
 			return l.last, ctx.Err()
 		}
 	}
+}
+
+// take makes an answer the last one.
+func (l *lister) take(a answer) (listing, error) {
+	l.answer, l.away, l.asked = nil, a.err, time.Now()
+	if a.err == nil {
+		l.last, l.known = a.found, a.known
+	}
+	if l.forgot {
+		l.known.listed = time.Time{}
+	}
+	return l.last, a.err
 }
 
 // ask begins to list. A manager whose leader is lost hangs, for longer than listTimeout; meanwhile the last listing is what

@@ -203,6 +203,14 @@ func run(name string, args ...string) (string, error) {
 	return strings.TrimSpace(string(output)), nil
 }
 
+// Await asks done until it is true. After two minutes the test fails, and says what it waited for.
+func Await(t testing.TB, what string, done func() bool) {
+	t.Helper()
+	if err := within(patience, what, done); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // within asks done until it is true; why says what was waited for in vain.
 func within(limit time.Duration, why string, done func() bool) error {
 	tick := time.NewTicker(20 * time.Millisecond)
