@@ -83,6 +83,9 @@ func (c Change) labels(have json.RawMessage) (any, error) {
 	if err := decode(have, &labels); err != nil {
 		return nil, err
 	}
+	if labels == nil { // null
+		labels = map[string]string{}
+	}
 	maps.Copy(labels, c.Labels)
 	return labels, nil
 }

@@ -118,7 +118,7 @@ func TestScaleInARaceIsDoneOnce(t *testing.T) {
 	errs := make([]error, rivals)
 	var group sync.WaitGroup
 	for i := range rivals {
-		group.Go(func() { errs[i] = c.Scale(t.Context(), s.ID, 1, 2+i%2) })
+		group.Go(func() { errs[i] = c.Scale(t.Context(), s.ID, swarm.Scaling{From: 1, To: 2 + i%2}) })
 	}
 	group.Wait()
 	won := 0
@@ -151,7 +151,9 @@ func TestScaleComesThroughWhileOthersSetLabels(t *testing.T) {
 	group.Go(func() {
 		for i := range rounds {
 			// Three attempts are not always enough against somebody who never rests.
-			swarmtest.Wait(t, "scaling", func(ctx context.Context) bool { return c.Scale(ctx, s.ID, i%2, (i+1)%2) == nil })
+			swarmtest.Wait(t, "scaling", func(ctx context.Context) bool {
+				return c.Scale(ctx, s.ID, swarm.Scaling{From: i % 2, To: (i + 1) % 2}) == nil
+			})
 		}
 	})
 	group.Wait()
@@ -202,15 +204,15 @@ func TestLabelsRestartNoTask(t *testing.T) {
 func TestScaleOfWhatCannotBeScaled(t *testing.T) {
 	c := swarmtest.Need(t)
 	global := swarmtest.Start(t, swarmtest.Service{Global: true})
-	if err := c.Scale(t.Context(), global.ID, 1, 2); !errors.Is(err, swarm.ErrNotReplicated) {
+	if err := c.Scale(t.Context(), global.ID, swarm.Scaling{From: 1, To: 2}); !errors.Is(err, swarm.ErrNotReplicated) {
 		t.Errorf("global: %v", err)
 	}
 	s := swarmtest.Start(t, swarmtest.Service{Replicas: 1})
-	if err := c.Scale(t.Context(), s.ID, 2, 3); !errors.Is(err, swarm.ErrChanged) {
+	if err := c.Scale(t.Context(), s.ID, swarm.Scaling{From: 2, To: 3}); !errors.Is(err, swarm.ErrChanged) {
 		t.Errorf("replicas that never were: %v", err)
 	}
 	swarmtest.Remove(t, s.ID)
-	if err := c.Scale(t.Context(), s.ID, 1, 2); !errors.Is(err, swarm.ErrNotFound) {
+	if err := c.Scale(t.Context(), s.ID, swarm.Scaling{From: 1, To: 2}); !errors.Is(err, swarm.ErrNotFound) {
 		t.Errorf("removed: %v", err)
 	}
 }
@@ -219,7 +221,7 @@ func scale(t *testing.T, c *swarm.Client, id string, from, to int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	if err := c.Scale(ctx, id, from, to); err != nil {
+	if err := c.Scale(ctx, id, swarm.Scaling{From: from, To: to}); err != nil {
 		t.Fatal(err)
 	}
 }
