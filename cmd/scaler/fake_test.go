@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"regexp"
 	"strings"
 	"time"
 
 	"sluice/internal/influx"
 	"sluice/internal/swarm"
+	"sluice/policy"
 )
 
 // fakeSwarm has one service for each entry; tasks run at once and have done so for an hour.
@@ -16,7 +18,9 @@ type fakeSwarm struct {
 	services []swarm.Service
 	failure  error // of everything
 	refuse   error // of Scale
+	lose     bool  // the answer to the next Scale, which is carried out all the same
 	scaled   []string
+	changes  []policy.Change
 }
 
 func (f *fakeSwarm) Services(context.Context, swarm.Filter) ([]swarm.Service, error) {
@@ -33,20 +37,32 @@ func (f *fakeSwarm) Tasks(context.Context, []string) ([]swarm.Task, error) {
 	return tasks, f.failure
 }
 
-func (f *fakeSwarm) Scale(_ context.Context, id string, from, to int) error {
+func (f *fakeSwarm) Scale(_ context.Context, id string, w swarm.Scaling) error {
 	if f.refuse != nil {
 		return f.refuse
 	}
 	for i := range f.services {
 		if s := &f.services[i]; s.ID == id {
-			if s.Replicas != from {
+			if s.Replicas != w.From || s.Labels[w.Label] != w.Was {
 				return swarm.ErrChanged
 			}
-			s.Replicas = to
-			f.scaled = append(f.scaled, fmt.Sprintf("%s %d->%d", s.Name, from, to))
+			s.Former = s.Labels
+			s.Labels = maps.Clone(s.Labels)
+			s.Labels[w.Label] = w.Now
+			s.Replicas = w.To
+			s.Version++
+			if w.From != w.To {
+				f.changes = append(f.changes, policy.Change{At: time.Now(), From: w.From, To: w.To})
+				f.scaled = append(f.scaled, fmt.Sprintf("%s %d->%d", s.Name, w.From, w.To))
+			}
+			if f.lose {
+				f.lose = false
+				return context.DeadlineExceeded
+			}
+			return nil
 		}
 	}
-	return nil
+	return swarm.ErrNotFound
 }
 
 // fakeInflux answers the points of the asked range.
