@@ -103,7 +103,6 @@ func (f *fakeInflux) write(service, proxy string, at time.Time, sessions float64
 
 type fakeSpool struct{ lines []string }
 
-func (f *fakeSpool) Append(lines []byte) error {
+func (f *fakeSpool) Put(lines []byte) {
 	f.lines = append(f.lines, strings.Split(strings.TrimSpace(string(lines)), "\n")...)
-	return nil
 }

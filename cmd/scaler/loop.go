@@ -37,6 +37,8 @@ type loop struct {
 	log      zerolog.Logger
 	interval time.Duration
 
+	requests chan request // of the API
+
 	subjects map[string]*subject // by service ID
 	listed   time.Time           // when the services were last listed
 	stale    bool                // list them at the next tick
@@ -44,7 +46,7 @@ type loop struct {
 }
 
 func newLoop(s swarmAPI, f *feed, r *recorder, log zerolog.Logger, interval time.Duration) *loop {
-	return &loop{swarm: s, feed: f, recorder: r, log: log, interval: interval, subjects: map[string]*subject{}}
+	return &loop{swarm: s, feed: f, recorder: r, log: log, interval: interval, requests: make(chan request), subjects: map[string]*subject{}}
 }
 
 // run ticks until ctx ends. A hint says that the services may have changed.
@@ -61,6 +63,8 @@ func (l *loop) run(ctx context.Context, hints <-chan struct{}) {
 				if l.stale = true; !open {
 					hints = nil
 				}
+			case r := <-l.requests:
+				r.answer <- l.serve(ctx, r)
 			case <-ticker.C:
 				waiting = false
 			}
@@ -77,6 +81,9 @@ func (l *loop) tick(ctx context.Context) {
 	}
 	if l.report(err); err == nil {
 		l.act(ctx, l.decide(time.Now()))
+	}
+	if at := l.feed.samples.oldest(time.Now()); !at.IsZero() {
+		l.recorder.metrics.lag.Set(time.Since(at).Seconds())
 	}
 	l.recorder.ticked(start, l.failure, l.feed.trouble)
 }

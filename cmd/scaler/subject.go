@@ -24,7 +24,8 @@ type subject struct {
 	resumed  bool // the state was rebuilt from the past, as far as there is one
 	decided  policy.Decision
 	announce announcement
-	failing  bool // the last try to set the replicas failed
+	failing  bool           // the last try to set the replicas failed
+	shown    policy.Verdict // in the metrics
 }
 
 // newSubject reads the labels; nil when there is none for the scaler.
