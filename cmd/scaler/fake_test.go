@@ -16,9 +16,10 @@ import (
 // fakeSwarm has one service for each entry; tasks run at once and have done so for an hour.
 type fakeSwarm struct {
 	services []swarm.Service
-	failure  error // of everything
-	refuse   error // of Scale
-	lose     bool  // the answer to the next Scale, which is carried out all the same
+	failure  error  // of everything
+	refuse   error  // of Scale
+	rival    func() // comes before the next Scale
+	lose     bool   // the answer to the next Scale, which is carried out all the same
 	scaled   []string
 	changes  []policy.Change
 }
@@ -40,6 +41,10 @@ func (f *fakeSwarm) Tasks(context.Context, []string) ([]swarm.Task, error) {
 func (f *fakeSwarm) Scale(_ context.Context, id string, w swarm.Scaling) error {
 	if f.refuse != nil {
 		return f.refuse
+	}
+	if rival := f.rival; rival != nil {
+		f.rival = nil
+		rival()
 	}
 	for i := range f.services {
 		if s := &f.services[i]; s.ID == id {

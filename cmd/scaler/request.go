@@ -65,7 +65,7 @@ func (l *loop) try(ctx context.Context, r request) (reply, error) {
 	case len(s.problems) > 0:
 		return s.conflict("its labels cannot be used: " + sentence(s.problems)), nil
 	case r.ask != nil:
-		return l.decideAsked(ctx, s, *r.ask)
+		return l.answerAsk(ctx, s, *r.ask)
 	}
 	return l.pause(ctx, s, *r.pause)
 }
@@ -83,8 +83,8 @@ func (s *subject) conflict(reason string) reply {
 	return reply{Service: s.service.Name, From: s.service.Replicas, To: s.service.Replicas, Verdict: policy.Hold, Reason: reason, code: http.StatusConflict}
 }
 
-// decideAsked decides about a number of replicas that somebody asks for, and carries it out.
-func (l *loop) decideAsked(ctx context.Context, s *subject, ask policy.Ask) (reply, error) {
+// answerAsk decides about a number of replicas that somebody asks for, and carries it out.
+func (l *loop) answerAsk(ctx context.Context, s *subject, ask policy.Ask) (reply, error) {
 	d, state := s.policy.Answer(time.Now(), s.input(l.feed), s.state, ask)
 	s.state = state
 	i := &intent{subject: s, decision: d}
