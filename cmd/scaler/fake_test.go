@@ -48,7 +48,7 @@ func (f *fakeSwarm) Scale(_ context.Context, id string, w swarm.Scaling) error {
 	}
 	for i := range f.services {
 		if s := &f.services[i]; s.ID == id {
-			if s.Replicas != w.From || s.Labels[w.Label] != w.Was {
+			if s.Replicas != w.From || s.Labels[w.Label] != w.Was || s.Update != w.Update {
 				return swarm.ErrChanged
 			}
 			s.Former = s.Labels

@@ -90,10 +90,12 @@ func (s *subject) wrote(w swarm.Scaling, state policy.State) {
 	s.state, s.failing = state, false
 }
 
-// scaling is the write of a decision and of the state after it. It is refused when replicas or state are not those that
-// the decision rests on.
+// scaling is the write of a decision and of the state after it. It is refused when replicas, state or update are not
+// those that the decision rests on.
 func (s *subject) scaling(d policy.Decision, after policy.State) swarm.Scaling {
-	return swarm.Scaling{From: d.From, To: d.To, Label: policy.StateLabel, Was: s.service.Labels[policy.StateLabel], Now: after.Encode()}
+	return swarm.Scaling{
+		From: d.From, To: d.To, Label: policy.StateLabel, Was: s.service.Labels[policy.StateLabel], Now: after.Encode(), Update: s.service.Update,
+	}
 }
 
 // due tells whether it is time to decide. Half a tick of jitter is forgiven.

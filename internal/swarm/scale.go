@@ -28,15 +28,17 @@ type Scaling struct {
 	From, To int    // replicas; the same number when only the label changes
 	Label    string // key of the label; "" for none
 	Was, Now string // its value before, and after; "" is no such label
+	Update   string // Service.Update that the decision rests on
 }
 
 // Scale sets the replicas of a service and one label in the same write and changes nothing else: no task restarts. It
-// fails with ErrNotFound, ErrNotReplicated, or ErrChanged if the service has not s.From replicas and s.Was as its label
-// (any more); after an ErrChanged look what it has, for the answer to an update that succeeded may have been lost on the
+// fails with ErrNotFound, ErrNotReplicated, or ErrChanged if the service has not s.From replicas, s.Was as its label and
+// s.Update as the state of its update (any more); after an ErrChanged look what it has, for the answer to an update that succeeded may have been lost on the
 // way. Registry credentials are kept and no registry is asked.
 //
 // The engine accepts an update only of the version that was inspected. Scale inspects
-// again when another change came between, and goes on while replicas and label are the same.
+// again when another change came between, and goes on while replicas, label and
+// the state of the update are the same.
 //
 // It refuses a service whose spec has a field that is newer than this program, and names
 // the field: the engine could lose it. Before a spec is sent it is compared with the one
@@ -45,12 +47,16 @@ func (c *Client) Scale(ctx context.Context, id string, s Scaling) error {
 	if s.To < 0 {
 		return fmt.Errorf("scale service %s: %d replicas", id, s.To)
 	}
-	err := c.write(ctx, id, func(mode swarm.ServiceMode, spec json.RawMessage) (json.RawMessage, error) {
-		if modeOf(mode) != Replicated {
+	err := c.write(ctx, id, func(service Service, spec json.RawMessage) (json.RawMessage, error) {
+		switch {
+		case service.Mode != Replicated:
 			return nil, ErrNotReplicated
-		}
-		if have := replicasOf(mode); have != s.From {
-			return nil, fmt.Errorf("%w: %d, not %d", ErrChanged, have, s.From)
+		case service.Replicas != s.From:
+			return nil, fmt.Errorf("%w: %d, not %d", ErrChanged, service.Replicas, s.From)
+		case s.Label != "" && service.Labels[s.Label] != s.Was:
+			return nil, fmt.Errorf("%w: somebody has written %s", ErrChanged, s.Label)
+		case service.Update != s.Update:
+			return nil, fmt.Errorf("%w: its update is %q, not %q", ErrChanged, service.Update, s.Update)
 		}
 		return s.apply(spec)
 	})
@@ -62,13 +68,6 @@ func (c *Client) Scale(ctx context.Context, id string, s Scaling) error {
 
 // apply answers the spec that is to be, nil when that is the same.
 func (s Scaling) apply(spec json.RawMessage) (json.RawMessage, error) {
-	var parts struct{ Labels map[string]string }
-	if err := decode(spec, &parts); err != nil {
-		return nil, err
-	}
-	if s.Label != "" && parts.Labels[s.Label] != s.Was {
-		return nil, fmt.Errorf("%w: somebody has written %s", ErrChanged, s.Label)
-	}
 	if s.From == s.To && s.Was == s.Now {
 		return nil, nil
 	}
@@ -83,7 +82,7 @@ func (s Scaling) apply(spec json.RawMessage) (json.RawMessage, error) {
 }
 
 // edit gives the spec that a service is to have instead of the one that it has, or nil when that is the same.
-type edit func(mode swarm.ServiceMode, spec json.RawMessage) (json.RawMessage, error)
+type edit func(service Service, spec json.RawMessage) (json.RawMessage, error)
 
 // write replaces the spec of a service, and edits it anew when somebody else came first.
 func (c *Client) write(ctx context.Context, id string, change edit) error {
@@ -135,7 +134,7 @@ func inspect(ctx context.Context, docker *client.Client, id string, change edit)
 	if err := json.Unmarshal(raw, &parts); err != nil {
 		return 0, nil, fmt.Errorf("decode service: %w", err)
 	}
-	changed, err := change(service.Spec.Mode, parts.Spec)
+	changed, err := change(serviceOf(service), parts.Spec)
 	if err != nil {
 		return 0, nil, err
 	}

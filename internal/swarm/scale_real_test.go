@@ -168,7 +168,7 @@ func scale(t *testing.T, c *swarm.Client, id string, from, to int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	if err := c.Scale(ctx, id, swarm.Scaling{From: from, To: to}); err != nil {
+	if err := c.Scale(ctx, id, swarm.Scaling{From: from, To: to, Update: swarmtest.Inspect(t, id).Update}); err != nil {
 		t.Fatal(err)
 	}
 }

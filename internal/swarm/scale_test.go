@@ -19,7 +19,7 @@ const plain = `{"Name":"svc","Labels":{"a":"<&>"},"TaskTemplate":{"ContainerSpec
 func TestScaleChangesReplicasAndNothingElse(t *testing.T) {
 	e := &engine{api: "1.41", version: 7, spec: plain}
 	c := startEngine(t, e)
-	if err := c.Scale(t.Context(), "svc", Scaling{From: 2, To: 5}); err != nil {
+	if err := c.Scale(t.Context(), "svc", Scaling{Update: "paused", From: 2, To: 5}); err != nil {
 		t.Fatal(err)
 	}
 	want := strings.Replace(plain, `"Replicas":2`, `"Replicas":5`, 1)
@@ -40,12 +40,12 @@ func TestScaleSetsALabelInTheSameWrite(t *testing.T) {
 		scaling    Scaling
 		old, new   string
 	}{
-		{"the first one", plain, Scaling{From: 2, To: 5, Label: "state", Now: "<1>"}, `"a":"<&>"},`, `"a":"<&>","state":"<1>"},`},
-		{"another one", strings.Replace(plain, `"a"`, `"state":"1","a"`, 1), Scaling{From: 2, To: 5, Label: "state", Was: "1", Now: "2"}, `"state":"1"`, `"state":"2"`},
-		{"that alone", plain, Scaling{From: 2, To: 2, Label: "state", Now: "1"}, `"a":"<&>"},`, `"a":"<&>","state":"1"},`},
-		{"its removal", strings.Replace(plain, `"a"`, `"state":"1","a"`, 1), Scaling{From: 2, To: 5, Label: "state", Was: "1"}, `"state":"1",`, ``},
-		{"where no labels are", strings.Replace(plain, `{"a":"<&>"}`, `null`, 1), Scaling{From: 2, To: 5, Label: "state", Now: "1"}, `null,"TaskT`, `{"state":"1"},"TaskT`},
-		{"none", plain, Scaling{From: 2, To: 5}, ``, ``},
+		{"the first one", plain, Scaling{Update: "paused", From: 2, To: 5, Label: "state", Now: "<1>"}, `"a":"<&>"},`, `"a":"<&>","state":"<1>"},`},
+		{"another one", strings.Replace(plain, `"a"`, `"state":"1","a"`, 1), Scaling{Update: "paused", From: 2, To: 5, Label: "state", Was: "1", Now: "2"}, `"state":"1"`, `"state":"2"`},
+		{"that alone", plain, Scaling{Update: "paused", From: 2, To: 2, Label: "state", Now: "1"}, `"a":"<&>"},`, `"a":"<&>","state":"1"},`},
+		{"its removal", strings.Replace(plain, `"a"`, `"state":"1","a"`, 1), Scaling{Update: "paused", From: 2, To: 5, Label: "state", Was: "1"}, `"state":"1",`, ``},
+		{"where no labels are", strings.Replace(plain, `{"a":"<&>"}`, `null`, 1), Scaling{Update: "paused", From: 2, To: 5, Label: "state", Now: "1"}, `null,"TaskT`, `{"state":"1"},"TaskT`},
+		{"none", plain, Scaling{Update: "paused", From: 2, To: 5}, ``, ``},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			e := &engine{api: "1.41", spec: row.spec}
@@ -69,7 +69,7 @@ func TestScaleRefusesWhenSomebodyElseWroteTheLabel(t *testing.T) {
 	for _, was := range []string{"", "1"} {
 		e := &engine{api: "1.41", version: 7, spec: strings.Replace(plain, `"a"`, `"state":"2","a"`, 1)}
 		c := startEngine(t, e)
-		err := c.Scale(t.Context(), "svc", Scaling{From: 2, To: 3, Label: "state", Was: was, Now: "3"})
+		err := c.Scale(t.Context(), "svc", Scaling{Update: "paused", From: 2, To: 3, Label: "state", Was: was, Now: "3"})
 		if !errors.Is(err, ErrChanged) || len(e.updates) != 0 {
 			t.Errorf("from %q: error %v, %d updates sent", was, err, len(e.updates))
 		}
@@ -94,7 +94,7 @@ func TestScalingIsComparedWithWhatWasRead(t *testing.T) {
 func TestScaleToTheSameNumberSendsNothing(t *testing.T) {
 	e := &engine{api: "1.41", spec: plain}
 	c := startEngine(t, e)
-	if err := c.Scale(t.Context(), "svc", Scaling{From: 2, To: 2}); err != nil {
+	if err := c.Scale(t.Context(), "svc", Scaling{Update: "paused", From: 2, To: 2}); err != nil {
 		t.Fatal(err)
 	}
 	if len(e.updates) != 0 {
@@ -114,7 +114,7 @@ func TestScaleRefusesAFieldItDoesNotKnow(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			e := &engine{api: "1.99", spec: strings.Replace(plain, row.old, row.new, 1)}
 			c := startEngine(t, e)
-			err := c.Scale(t.Context(), "svc", Scaling{From: 2, To: 3})
+			err := c.Scale(t.Context(), "svc", Scaling{Update: "paused", From: 2, To: 3})
 			if err == nil || !strings.Contains(err.Error(), "field "+row.field+" is not known") {
 				t.Errorf("error %v does not name %s", err, row.field)
 			}
@@ -128,7 +128,7 @@ func TestScaleRefusesAFieldItDoesNotKnow(t *testing.T) {
 func TestScaleRefusesAFieldOfAnotherType(t *testing.T) {
 	e := &engine{api: "1.99", spec: strings.Replace(plain, `"ForceUpdate":0`, `"ForceUpdate":"no"`, 1)}
 	c := startEngine(t, e)
-	if err := c.Scale(t.Context(), "svc", Scaling{From: 2, To: 3}); err == nil || len(e.updates) != 0 {
+	if err := c.Scale(t.Context(), "svc", Scaling{Update: "paused", From: 2, To: 3}); err == nil || len(e.updates) != 0 {
 		t.Errorf("error %v, %d updates sent", err, len(e.updates))
 	}
 }
@@ -145,11 +145,16 @@ func TestScaleRefuses(t *testing.T) {
 		{"replicas that others changed", mode(`{"Replicated":{"Replicas":4}}`), 3, ErrChanged},
 		{"replicas that others set to the wish", mode(`{"Replicated":{"Replicas":3}}`), 3, ErrChanged},
 		{"less than none", plain, -1, nil},
+		{"a service whose update has begun", plain, 3, ErrChanged},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			e := &engine{api: "1.41", spec: row.spec}
 			c := startEngine(t, e)
-			err := c.Scale(t.Context(), "svc", Scaling{From: 2, To: row.to})
+			update := "paused"
+			if row.name == "a service whose update has begun" {
+				update = "completed" // as it was
+			}
+			err := c.Scale(t.Context(), "svc", Scaling{Update: update, From: 2, To: row.to})
 			if err == nil || row.want != nil && !errors.Is(err, row.want) {
 				t.Errorf("got %v, want %v", err, row.want)
 			}
@@ -168,7 +173,7 @@ func TestScaleTriesAgainWhenAnotherChangeCameBetween(t *testing.T) {
 		}
 	}
 	c := startEngine(t, e)
-	if err := c.Scale(t.Context(), "svc", Scaling{From: 2, To: 3}); err != nil {
+	if err := c.Scale(t.Context(), "svc", Scaling{Update: "paused", From: 2, To: 3}); err != nil {
 		t.Fatal(err)
 	}
 	if len(e.updates) != 2 || !strings.Contains(e.spec, `"b":"new"`) || !strings.Contains(e.spec, `"Replicas":3`) {
@@ -193,7 +198,7 @@ func TestScaleGivesUp(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			e := &engine{api: "1.41", version: 7, spec: plain, before: row.before, failing: row.failing}
 			c := startEngine(t, e)
-			err := c.Scale(t.Context(), "svc", Scaling{From: 2, To: 3})
+			err := c.Scale(t.Context(), "svc", Scaling{Update: "paused", From: 2, To: 3})
 			if err == nil || row.want != nil && !errors.Is(err, row.want) || !strings.Contains(err.Error(), row.text) {
 				t.Errorf("got %v, want %v with %q", err, row.want, row.text)
 			}
@@ -207,7 +212,7 @@ func TestScaleGivesUp(t *testing.T) {
 func TestScaleDoesNotWriteWithAnAssumedVersion(t *testing.T) {
 	e := &engine{spec: plain} // as behind a proxy that drops the header: the client falls back to 1.24
 	c := startEngine(t, e)
-	if err := c.Scale(t.Context(), "svc", Scaling{From: 2, To: 3}); err == nil || len(e.updates) != 0 {
+	if err := c.Scale(t.Context(), "svc", Scaling{Update: "paused", From: 2, To: 3}); err == nil || len(e.updates) != 0 {
 		t.Errorf("error %v, %d updates sent", err, len(e.updates))
 	}
 }
@@ -215,11 +220,11 @@ func TestScaleDoesNotWriteWithAnAssumedVersion(t *testing.T) {
 func TestScaleAgreesOnTheVersionWithTheEngineAsItIsNow(t *testing.T) {
 	e := &engine{api: "1.41", spec: plain}
 	c := startEngine(t, e)
-	if err := c.Scale(t.Context(), "svc", Scaling{From: 2, To: 3}); err != nil {
+	if err := c.Scale(t.Context(), "svc", Scaling{Update: "paused", From: 2, To: 3}); err != nil {
 		t.Fatal(err)
 	}
 	e.api = "1.44"
-	if err := c.Scale(t.Context(), "svc", Scaling{From: 3, To: 4}); err != nil {
+	if err := c.Scale(t.Context(), "svc", Scaling{Update: "paused", From: 3, To: 4}); err != nil {
 		t.Fatal(err)
 	}
 	if got := e.updates[1].path; got != "/v1.44/services/svc/update" {
@@ -232,7 +237,7 @@ func TestScalePassesOnWarnings(t *testing.T) {
 	c := startEngine(t, e)
 	var got []string
 	c.Warned = func(id, warning string) { got = append(got, id+" "+warning) }
-	if err := c.Scale(t.Context(), "svc", Scaling{From: 2, To: 3}); err != nil {
+	if err := c.Scale(t.Context(), "svc", Scaling{Update: "paused", From: 2, To: 3}); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"svc one", "svc two"}, got); diff != "" {
