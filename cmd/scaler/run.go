@@ -87,7 +87,8 @@ func (s sources) once(ctx context.Context) (*loop, []*intent, error) {
 	reader := influx.NewReader(s.Config())
 	defer reader.Close()
 	quiet := zerolog.Nop()
-	f := newFeed(reader, s.InfluxBucket, 10*time.Second, quiet) // nobody waits for the next tick: be patient
+	aloud := zerolog.New(zerolog.ConsoleWriter{Out: os.Stderr, NoColor: true, PartsExclude: []string{zerolog.TimestampFieldName}}).Level(zerolog.WarnLevel)
+	f := newFeed(reader, s.InfluxBucket, 10*time.Second, aloud) // nobody waits for the next tick: be patient
 	l := newLoop(client, f, &recorder{log: quiet, metrics: newMetrics(prometheus.NewRegistry()), board: newBoard()}, quiet, time.Second)
 	if err := l.look(ctx); err != nil {
 		return nil, nil, fmt.Errorf("look at the swarm: %w", err)
