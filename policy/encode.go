@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,15 +20,21 @@ const (
 
 // Encode writes the state as one short line, for the label StateLabel:
 //
-//	1;1772366400000;r=5,5,5;c=60000:1>2,0:2>5;o=300000:0;d=300000:0;w=90000:2000:5,1000:0:4
+//	1;1772366400000;n=2;r=5,5,5;c=60000:1>2,0:2>5;o=300000:0;d=300000:0;w=90000:2000:5,1000:0:4
 //
 // First the version and a time in Unix milliseconds, then fields of a letter each, whose times are milliseconds before
-// it: replicas decided, present and aimed at; changes; observed and complete from and to; wanted (l: lowest) from, to and how many; p, m panic
-// until and moved; f, h failing and held. Times are rounded to the later millisecond: that never ends a wait early.
+// it: n the serial; replicas decided, present and aimed at; changes; observed and complete from and to; wanted (l: lowest) from, to and how many;
+// p, m panic until and moved; u, t a pause (1 in, 2 out, 3 both, 4 a number) with its number, and its end; f, h failing and held. Times are rounded to the later millisecond: that never ends a wait early.
 func (st State) Encode() string {
 	base := st.newest()
 	e := encoder{base: base}
+	if st.Paused.Pause == (Pause{}) {
+		st.Paused.Until = time.Time{}
+	}
 	e.text.WriteString(stateVersion + ";" + strconv.FormatInt(base, 10))
+	if st.Serial != 0 {
+		fmt.Fprintf(&e.text, ";n=%d", st.Serial)
+	}
 	if st.Known {
 		fmt.Fprintf(&e.text, ";r=%d,%d,%d", st.Decided, st.Present, st.Aim)
 	}
@@ -45,10 +52,13 @@ func (st State) Encode() string {
 	}
 	e.runs("w", st.Wanted)
 	e.runs("l", st.Lowest)
+	if st.Paused.Pause != (Pause{}) {
+		fmt.Fprintf(&e.text, ";u=%d:%d", st.Paused.kind(), st.Paused.Replicas)
+	}
 	for _, t := range []struct {
 		name string
 		at   time.Time
-	}{{"p", st.PanicUntil}, {"m", st.Moved}} {
+	}{{"p", st.PanicUntil}, {"m", st.Moved}, {"t", st.Paused.Until}} {
 		if !t.at.IsZero() {
 			fmt.Fprintf(&e.text, ";%s=%d", t.name, e.ago(t.at))
 		}
@@ -123,6 +133,9 @@ func DecodeState(text string) (State, error) {
 			return State{}, fmt.Errorf("read state: cannot read %q", field)
 		}
 	}
+	if d.st.Paused.Pause == (Pause{}) {
+		d.st.Paused = Paused{}
+	}
 	return d.st, nil
 }
 
@@ -142,7 +155,7 @@ func (d *decoder) field(name, value string) bool {
 		d.st.Known, d.st.Decided, d.st.Present, d.st.Aim = true, int(n[0]), int(n[1]), int(n[2])
 		return ok && replicas(n[0]) && replicas(n[1]) && replicas(n[2])
 	}
-	single := name == "o" || name == "d" || name == "p" || name == "m"
+	single := slices.Contains([]string{"n", "o", "d", "p", "m", "u", "t"}, name)
 	if single && len(items) > 1 {
 		return false
 	}
@@ -155,10 +168,18 @@ func (d *decoder) field(name, value string) bool {
 }
 
 func (d *decoder) item(name, item string) bool {
-	want := map[string]int{"c": 3, "o": 2, "d": 2, "w": 3, "l": 3, "p": 1, "m": 1, "f": 3, "h": 3}[name]
+	want := map[string]int{"c": 3, "o": 2, "d": 2, "w": 3, "l": 3, "p": 1, "m": 1, "n": 1, "u": 2, "t": 1, "f": 3, "h": 3}[name]
 	n, ok := numbers(strings.Replace(item, ">", ":", 1), want)
 	if !ok || want == 0 {
 		return false
+	}
+	switch name {
+	case "n":
+		d.st.Serial = int(n[0])
+		return n[0] >= 0
+	case "u":
+		d.st.Paused.Pause = pauseOf(n[0], n[1])
+		return n[0] >= 0 && n[0] <= frozen && replicas(n[1])
 	}
 	first := d.at(n[0])
 	switch name {
@@ -179,12 +200,38 @@ func (d *decoder) item(name, item string) bool {
 		d.st.PanicUntil = first
 	case "m":
 		d.st.Moved = first
+	case "t":
+		d.st.Paused.Until = first
 	case "f":
 		d.st.Failing = append(d.st.Failing, Since{At: first, Rule: int(n[1]), Side: int(n[2])})
 	case "h":
 		d.st.Held = append(d.st.Held, Since{At: first, Rule: int(n[1]), Side: int(n[2])})
 	}
 	return true
+}
+
+// frozen is the kind of a pause at a number; the others are sets of in (1) and out (2).
+const frozen = 4
+
+func (p Pause) kind() int {
+	kind := 0
+	if p.In {
+		kind++
+	}
+	if p.Out {
+		kind += 2
+	}
+	if p.Frozen {
+		return frozen
+	}
+	return kind
+}
+
+func pauseOf(kind, replicas int64) Pause {
+	if kind == frozen {
+		return Pause{Frozen: true, Replicas: int(replicas)}
+	}
+	return Pause{In: kind&1 != 0, Out: kind&2 != 0}
 }
 
 func (d *decoder) at(ago int64) time.Time {

@@ -9,23 +9,34 @@ import (
 // answers does not hold the decision itself: add it with State.Applied once the replicas are set.
 func (p Policy) Evaluate(now time.Time, in Input, st State) (Decision, State) {
 	d := Decision{Service: p.Service, At: now, From: in.Replicas, To: in.Replicas, Want: in.Replicas}
-	switch {
-	case !in.Replicated:
-		d.Verdict, d.Reason = Refused, "only a replicated service can be scaled, this is a global service or a job"
-		return d, st
-	case !p.Enabled:
-		d.Verdict, d.Reason = Off, Prefix+"enabled is false"
+	if refused(p, in, &d) {
 		return d, st
 	}
-	st = p.notice(now, in, st.at(now, p.memory()))
+	st = st.at(now, p.memory())
+	p = p.pausedAs(st)
+	st = p.notice(now, in, st)
 	seen := p.observe(present{now: now, in: in, base: p.base(now, in, st), st: st})
 	st = p.remember(now, seen, st)
 	d.Rules, d.Want = seen.rules, seen.want
 	e := &evaluation{Policy: p, now: now, in: in, st: st, seen: seen}
 	e.Min, e.Max = p.BoundsAt(now)
-	e.run(&d)
+	e.run(&d, []step{
+		{"tolerance", e.tolerance}, {"data", e.data}, {"stabilization", e.stabilization}, {"rate", e.rate},
+		{"external", e.external}, {"bounds", e.within}, {"pause", e.pause}, {"cooldown", e.cooldown}, {"convergence", e.convergence}, {"dryRun", e.dryRun},
+	}, e.lead(e.seen))
 	st.Aim = d.To
 	return d, st
+}
+
+// refused says about a service that is not to be scaled at all why it is not.
+func refused(p Policy, in Input, d *Decision) bool {
+	switch {
+	case !in.Replicated:
+		d.Verdict, d.Reason = Refused, "only a replicated service can be scaled, this is a global service or a job"
+	case !p.Enabled:
+		d.Verdict, d.Reason = Off, Prefix+"enabled is false"
+	}
+	return d.Verdict != ""
 }
 
 // base is how many replicas a jump is measured against: those before our own steps of the last window. The window shows
@@ -67,13 +78,11 @@ type step struct {
 	apply func(want int) (int, string)
 }
 
-func (e *evaluation) run(d *Decision) {
+// run lets every step change what the one before it wanted.
+func (e *evaluation) run(d *Decision, steps []step, lead string) {
 	want := e.seen.want
-	d.Steps = make([]Step, 0, 10)
-	for _, s := range []step{
-		{"tolerance", e.tolerance}, {"data", e.data}, {"stabilization", e.stabilization}, {"rate", e.rate},
-		{"external", e.external}, {"bounds", e.within}, {"pause", e.pause}, {"cooldown", e.cooldown}, {"convergence", e.convergence}, {"dryRun", e.dryRun},
-	} {
+	d.Steps = make([]Step, 0, len(steps))
+	for _, s := range steps {
 		next, why := s.apply(want)
 		d.Steps = append(d.Steps, Step{Name: s.name, From: want, To: next, Why: why})
 		if why != "" && s.name != "tolerance" {
@@ -92,7 +101,7 @@ func (e *evaluation) run(d *Decision) {
 	default:
 		d.Verdict = Steady
 	}
-	d.Reason = d.reason(e.lead(e.seen))
+	d.Reason = d.reason(lead)
 }
 
 // tolerance keeps what is near enough. Together with rounding up it leaves a gap between going up from n replicas (need

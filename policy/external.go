@@ -9,11 +9,11 @@ import (
 // lost on the way, or another scaler that decided the same was quicker. While nothing is done for a service there is no
 // decision that anybody could have undone.
 func (p Policy) notice(now time.Time, in Input, st State) State {
-	idle := p.DryRun || p.Pause.Frozen || p.Pause.In && p.Pause.Out
+	idle := p.DryRun || p.Pause.Frozen || p.Pause.whole()
 	if !st.Known || idle {
 		st.Known, st.Decided = true, in.Replicas
 	} else if in.Replicas != st.Present && in.Replicas == st.Aim { // what was decided, though nobody told that it was done
-		st = st.Applied(now, Decision{From: st.Present, To: in.Replicas})
+		st = st.changed(now, Decision{From: st.Present, To: in.Replicas})
 		st.Moved, st.Held = now, nil
 	} else if in.Replicas != st.Present {
 		st.Moved, st.Held = now, nil
@@ -32,23 +32,21 @@ func (p Policy) notice(now time.Time, in Input, st State) State {
 	return st
 }
 
-// Joined is the state after a look at what another scaler, or this one before a restart, has left at the service: its
-// changes are ours when they are newer, so that they are neither undone as somebody else's nor made a second time.
+// Joined is the state after a look at what another scaler, or this one before a restart, has left at the service: when
+// that is later than what is known its changes are ours, so that they are neither undone as somebody else's nor made a
+// second time. What is older was brought back by a rollback, and is somebody else's doing.
 func (st State) Joined(left State) State {
-	if len(left.Changes) == 0 {
+	if left.Serial <= st.Serial {
 		return st
 	}
-	newest := left.Changes[len(left.Changes)-1]
-	if n := len(st.Changes); n > 0 && !newest.At.After(st.Changes[n-1].At) {
-		return st
-	}
+	st.Serial, st.Paused = left.Serial, left.Paused
 	st.Changes = left.Changes
 	st.Known, st.Decided, st.Present, st.Aim = left.Known, left.Decided, left.Present, left.Aim
 	if left.Moved.After(st.Moved) {
 		st.Moved = left.Moved
 	}
-	if newest.At.After(st.Moved) {
-		st.Moved = newest.At // a step of a threshold counts from here, whoever took it
+	if n := len(left.Changes); n > 0 && left.Changes[n-1].At.After(st.Moved) {
+		st.Moved = left.Changes[n-1].At // a step of a threshold counts from here, whoever took it
 	}
 	if left.PanicUntil.After(st.PanicUntil) {
 		st.PanicUntil = left.PanicUntil

@@ -52,24 +52,6 @@ func (e *evaluation) wantedOnly(r Run, name string, window time.Duration) string
 	return fmt.Sprintf("%d was wanted %s ago (%s %s)", r.Replicas, span(e.now.Sub(r.To)), name, span(window))
 }
 
-// pause goes before everything but the facts: a paused service is left even outside its bounds.
-func (e *evaluation) pause(want int) (int, string) {
-	current := e.in.Replicas
-	switch {
-	case e.Pause.Frozen && want != e.Pause.Replicas:
-		return e.Pause.Replicas, fmt.Sprintf("paused at %d", e.Pause.Replicas)
-	case e.Pause.In && e.Pause.Out && want != current:
-		return current, "paused"
-	case e.Pause.In && want < current:
-		return current, "stepping down is paused"
-	case e.Pause.Out && want > current:
-		return current, "stepping up is paused"
-	case e.OnExternalChange == "pause" && e.st.Decided != current && want != current:
-		return current, fmt.Sprintf("somebody else set %d where %d was decided (onExternalChange pause)", current, e.st.Decided)
-	}
-	return want, ""
-}
-
 // cooldown waits after our own change. A step up that is larger than that change is news of a kind that cannot wait.
 func (e *evaluation) cooldown(want int) (int, string) {
 	if e.Pause.Frozen || want == e.kept() {

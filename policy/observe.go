@@ -55,19 +55,23 @@ type sight struct {
 // observe looks at the Input as of now; later points are not seen.
 func (p Policy) observe(at present) sight {
 	seen := sight{complete: true, rules: make([]Observation, 0, len(p.Rules))}
+	asleep := 0
 	for _, r := range p.Rules {
 		o, silent := p.judge(r, at)
+		if o.Asleep {
+			asleep++
+		}
 		if len(silent) > 0 || o.Missing != "" && !o.Ignored && !o.fallen {
 			seen.complete = false
 		}
 		if len(seen.silent) == 0 {
 			seen.silent = silent
 		}
-		seen.any = seen.any || o.Missing == "" || o.fallen
+		seen.any = seen.any || o.Missing == "" && !o.Asleep || o.fallen
 		seen.panic = seen.panic || o.Panic
 		seen.rules = append(seen.rules, o)
 	}
-	if len(p.Rules) == 0 {
+	if asleep == len(p.Rules) {
 		seen.any = true
 	}
 	current := float64(at.in.Replicas)

@@ -47,7 +47,7 @@ func Parse(service string, labels map[string]string, zones Zones) (Policy, bool,
 	// Every value was read and checked: the errors of these are problems above.
 	p.RateUp, _ = parseRate(all.Text("rateUp"))
 	p.RateDown, _ = parseRate(all.Text("rateDown"))
-	p.Pause, _ = parsePause(all.Text("paused"))
+	p.Pause, _ = ParsePause(all.Text("paused"))
 	p.UpBy, _ = parseMove(all.Text("upBy"))
 	p.DownBy, _ = parseMove(all.Text("downBy"))
 	p.RateUp.Tightest = all.Text("rateUpSelect") == "min"

@@ -12,10 +12,8 @@
 package policy
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -137,30 +135,4 @@ func (p Policy) BoundsAt(now time.Time) (low, high int) {
 		high = p.Max
 	}
 	return min(low, high), high
-}
-
-// Pause keeps the scaler's hands off, wholly or in one direction.
-type Pause struct {
-	In, Out  bool // no step down, no step up
-	Frozen   bool // keep exactly Replicas
-	Replicas int
-}
-
-// parsePause reads false, true, in, out or a number of replicas.
-func parsePause(raw string) (Pause, error) {
-	switch raw = strings.TrimSpace(raw); strings.ToLower(raw) {
-	case "false":
-		return Pause{}, nil
-	case "true":
-		return Pause{In: true, Out: true}, nil
-	case "in":
-		return Pause{In: true}, nil
-	case "out":
-		return Pause{Out: true}, nil
-	}
-	n, err := strconv.Atoi(raw)
-	if err != nil || n < 0 {
-		return Pause{}, fmt.Errorf("is not true, false, in, out or a number of replicas")
-	}
-	return Pause{Frozen: true, Replicas: n}, nil
 }

@@ -111,7 +111,7 @@ var sections = []section{
 			Doc: "`static`: `fallbackReplicas`. `currentReplicas`: what runs. `currentReplicasIfHigher`, `currentReplicasIfLower`: what runs if that is more, if that is fewer, else `fallbackReplicas`."},
 	}},
 	{"Operation", "", []label.Spec{
-		{Name: "paused", Kind: label.Text, Default: "false", Check: checked(parsePause), Example: "in",
+		{Name: "paused", Kind: label.Text, Default: "false", Check: checked(ParsePause), Example: "in",
 			Doc: "`true`: hands off. `in`: no step down. `out`: no step up. A number: keep exactly that many."},
 		{Name: "dryRun", Kind: label.Bool, Default: "false", Example: "true",
 			Doc: "Decide and record, change nothing."},

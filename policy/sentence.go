@@ -84,12 +84,12 @@ func (p Policy) lead(seen sight) string {
 	asleep := 0
 	for i, o := range seen.rules {
 		text := o.Sentence(p.Rules[i])
-		if !seen.any {
-			return text
-		}
 		if o.Asleep {
 			asleep++
 			continue
+		}
+		if !seen.any {
+			return text
 		}
 		if len(seen.rules) > 1 {
 			text = fmt.Sprintf("rule %d: %s", o.Rule, text)

@@ -22,6 +22,11 @@ type State struct {
 	Aim     int       `json:"aim"`             // and as its last decision wants them, carried out or not
 	Moved   time.Time `json:"moved,omitzero"`  // when somebody else changed them last
 
+	// Serial counts what was written to the service: of two states the one with the higher serial is the later one,
+	// whatever the clocks of their scalers say.
+	Serial int    `json:"serial,omitempty"`
+	Paused Paused `json:"paused,omitzero"` // by somebody over the API
+
 	Failing []Since `json:"failing,omitempty"` // rules whose source fails
 	Held    []Since `json:"held,omitempty"`    // rules whose value is out of their range
 }
@@ -61,8 +66,14 @@ type Change struct {
 	From, To int
 }
 
-// Applied adds a decision that was carried out at that time.
+// Applied adds a decision that is carried out at that time: it is the state to leave at the service together with the
+// replicas, and ours once that succeeded.
 func (st State) Applied(at time.Time, d Decision) State {
+	st.Serial++
+	return st.changed(at, d)
+}
+
+func (st State) changed(at time.Time, d Decision) State {
 	if d.From != d.To {
 		st.Changes = append(slices.Clip(st.Changes), Change{At: at, From: d.From, To: d.To})
 		st.Known, st.Decided, st.Present, st.Aim = true, d.To, d.To, d.To
@@ -88,6 +99,37 @@ func (p Policy) Resume(now time.Time, in Input, changed time.Time) State {
 		st = p.remember(at, p.observe(present{now: at, in: in, base: 1, st: st}), st)
 	}
 	return st
+}
+
+// Recalled is the state to go on from after a restart, or after a change of the labels: what was left at the service,
+// with the recommendations that the points of the past tell (see Resume) added to those that were left. More
+// recommendations only make stabilization more careful. How long a value was out of a range, or a source failed, is not
+// known of the time since the last change: that begins anew.
+func (p Policy) Recalled(now time.Time, in Input, left State, changed time.Time) State {
+	past := p.Resume(now, in, changed)
+	st := left
+	st.Held, st.Failing = nil, nil
+	if len(st.Changes) == 0 {
+		st.Changes = past.Changes
+	}
+	st.Wanted, st.Lowest = united(left.Wanted, past.Wanted), united(left.Lowest, past.Lowest)
+	if !past.Observed.From.IsZero() {
+		st.Observed = past.Observed
+	}
+	if !past.Complete.From.IsZero() {
+		st.Complete = past.Complete
+	}
+	if past.PanicUntil.After(st.PanicUntil) {
+		st.PanicUntil = past.PanicUntil
+	}
+	return st
+}
+
+// united is both in the order of their ends.
+func united(a, b []Run) []Run {
+	all := slices.Concat(a, b)
+	slices.SortStableFunc(all, func(a, b Run) int { return a.To.Compare(b.To) })
+	return all
 }
 
 // remember adds what was seen at now and drops what is too old to matter. A gap in the data that is no longer than the
@@ -174,6 +216,9 @@ func (st State) at(now time.Time, keep time.Duration) State {
 	future := func(r Run) bool { return r.From.After(now) }
 	st.Wanted = slices.DeleteFunc(slices.Clone(st.Wanted), future)
 	st.Lowest = slices.DeleteFunc(slices.Clone(st.Lowest), future)
+	if !st.Paused.Until.IsZero() && !now.Before(st.Paused.Until) {
+		st.Paused = Paused{}
+	}
 	return st
 }
 

@@ -23,13 +23,14 @@ type api struct {
 	declared *declarations
 	certDir  string // where certificates of the API are kept
 	again    func() // makes the reconciler look again
-	guard    guard
+	guard    daemon.Guard
 	siblings *siblings // nil where changes are not passed on
 	// certificates are what siblings know of those in certDir; nil without siblings.
 	certificates *blobShelf
 }
 
 func (a api) handler() http.Handler {
+	a.guard.Refuse = refuse
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", a.health)
 	mux.HandleFunc("GET /readyz", a.ready)

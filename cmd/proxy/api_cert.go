@@ -35,7 +35,7 @@ type cert struct {
 }
 
 func (a api) handleCert(mux *http.ServeMux) {
-	mux.HandleFunc("PUT "+dfpPath+"cert", a.guard.changing(a.putCert))
+	mux.HandleFunc("PUT "+dfpPath+"cert", a.guard.Changing(a.putCert))
 	mux.HandleFunc("GET "+dfpPath+"certs", a.certs)
 }
 

@@ -32,10 +32,15 @@ type dfpAnswer struct {
 	ServiceName string `json:"ServiceName"`
 }
 
+// refuse answers a request that may not change anything.
+func refuse(w http.ResponseWriter, code int, message string) {
+	daemon.Answer(w, code, dfpAnswer{Status: "NOK", Message: message})
+}
+
 func (a api) handleDFP(mux *http.ServeMux) {
 	for name, handler := range map[string]http.HandlerFunc{"reconfigure": a.reconfigure, "remove": a.remove, "reload": a.reload} {
 		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut} {
-			mux.HandleFunc(method+" "+dfpPath+name, a.guard.changing(handler))
+			mux.HandleFunc(method+" "+dfpPath+name, a.guard.Changing(handler))
 		}
 	}
 	mux.HandleFunc("GET "+dfpPath+"config", a.config)

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"sluice/haproxystats"
+	"sluice/internal/daemon"
 	"sluice/internal/haproxy"
 	"sluice/internal/swarm"
 )
@@ -82,7 +83,7 @@ func (c *controlCommand) Run(ctx context.Context) error {
 	group.Go(func() error { loop.run(ctx, again); return nil })
 	group.Go(func() error { export.run(ctx); return nil })
 	answers := api{view: loop.view.Load, recent: export.recent, gather: registry, showStat: showStat(loop.engine.master), certDir: certificatesDir(c.Dir),
-		declared: declared, guard: guard{token: c.APIToken}, again: func() { poke(again) }}
+		declared: declared, guard: daemon.Guard{Token: c.APIToken}, again: func() { poke(again) }}
 	if err := c.joinSiblings(instance, &answers, log); err != nil {
 		return err
 	}

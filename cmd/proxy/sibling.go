@@ -294,12 +294,12 @@ func (s *siblings) url(addr netip.Addr) string {
 }
 
 // handle adds what siblings ask for.
-func (s *siblings) handle(mux *http.ServeMux, g guard) {
+func (s *siblings) handle(mux *http.ServeMux, g daemon.Guard) {
 	if s == nil {
 		return
 	}
 	mux.HandleFunc("POST "+siblingsPath, func(w http.ResponseWriter, r *http.Request) {
-		if !g.knows(r) { // loopback is no sibling
+		if !g.Knows(r) { // loopback is no sibling
 			daemon.Answer(w, http.StatusUnauthorized, exchangeAnswer{Status: "NOK", Message: "the token is missing or wrong"})
 			return
 		}

@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
+	"sluice/internal/daemon"
 	"sluice/routing"
 )
 
@@ -97,7 +98,7 @@ func (m *member) start(lookup func(context.Context, string) ([]netip.Addr, error
 	s.lookup, s.shelves[servicesKind] = lookup, declared
 	s.client.Transport = cutTransport{s.client.Transport, &m.cut}
 	a := api{view: func() *view { return viewOf(declared) }, gather: prometheus.NewRegistry(), recent: http.NotFoundHandler(), declared: declared,
-		guard: guard{token: fleetToken}, siblings: s, again: func() {}}
+		guard: daemon.Guard{Token: fleetToken}, siblings: s, again: func() {}}
 	s.again, s.inForce = a.again, a.inForce
 	m.declared, m.siblings = declared, s
 	listener, err := net.Listen("tcp", netip.AddrPortFrom(m.addr, uint16(m.port)).String())

@@ -15,10 +15,12 @@ import (
 // stuck is how long a tick may take before the scaler counts as down.
 const stuck = 30 * time.Second
 
-// api answers what the loop left on the board. Nothing here changes state.
+// api answers what the loop left on the board, and hands requests that change something to it (api_change.go).
 type api struct {
-	board  *board
-	gather prometheus.Gatherer
+	board    *board
+	gather   prometheus.Gatherer
+	guard    daemon.Guard
+	requests chan<- request
 }
 
 func (a api) handler() http.Handler {
@@ -27,6 +29,7 @@ func (a api) handler() http.Handler {
 	mux.HandleFunc("GET /v1/services", func(w http.ResponseWriter, _ *http.Request) { daemon.Answer(w, http.StatusOK, a.board.all()) })
 	mux.HandleFunc("GET /v1/services/{name}", a.service)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.gather, promhttp.HandlerOpts{}))
+	a.handleChanges(mux)
 	return mux
 }
 

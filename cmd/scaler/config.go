@@ -30,6 +30,7 @@ type settings struct {
 	daemon.API
 	daemon.Log
 	Dir      string        `env:"DIR" default:"/var/lib/sluice" type:"path" help:"Folder for the spool of decisions."`
+	APIToken string        `name:"api-token" env:"API_TOKEN" placeholder:"TOKEN" help:"What a request must bring that changes something (Authorization: Bearer TOKEN, or X-Api-Token); by default only loopback may change."`
 	Interval time.Duration `env:"INTERVAL" default:"1s" help:"Time between two looks at all services."`
 }
 
@@ -44,11 +45,13 @@ func (s settings) spoolDir() string { return filepath.Join(s.Dir, "scaler-spool"
 
 // print logs the settings with the secrets hidden.
 func (s settings) print(log zerolog.Logger) {
-	token := "none"
-	if s.InfluxToken != "" {
-		token = "hidden"
+	hidden := func(secret string) string {
+		if secret == "" {
+			return "none"
+		}
+		return "hidden"
 	}
-	log.Info().Str("version", version).Str("docker", s.DockerHost).Str("influx", s.InfluxURL).Str("influxToken", token).
+	log.Info().Str("version", version).Str("docker", s.DockerHost).Str("influx", s.InfluxURL).Str("influxToken", hidden(s.InfluxToken)).
 		Str("influxOrg", s.InfluxOrg).Str("influxBucket", s.InfluxBucket).Str("dir", s.Dir).Stringer("interval", s.Interval).
-		Int("port", s.Port).Msg("settings")
+		Int("port", s.Port).Str("apiToken", hidden(s.APIToken)).Msg("settings")
 }

@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"sluice/internal/label"
 	"sluice/policy"
 )
 
@@ -77,47 +78,110 @@ func names(intents []*intent) string {
 // explain is written from the end: first the sentence, then how it came about.
 func explain(w io.Writer, i *intent, series []policy.Series, now time.Time) {
 	d := i.decision
-	fmt.Fprintf(w, "%s: %s\n\nLabels\n", i.service.Name, d.Reason)
+	fmt.Fprintf(w, "%s: %s\n\nWhat its labels ask for\n", i.service.Name, d.Reason)
+	explainLabels(w, i)
+	switch {
+	case len(i.problems) > 0:
+		fmt.Fprintln(w, "\nUntil its labels can be used, the service is not scaled. It is routed all the same.")
+		return
+	case d.Verdict == policy.Off || d.Verdict == policy.Refused:
+		fmt.Fprintln(w, "\nThe scaler leaves it alone.")
+		return
+	}
+	explainReplicas(w, i, now)
+	if len(i.policy.Rules) > 0 {
+		fmt.Fprintln(w, "\nWhat was measured")
+		explainRules(w, i.policy, d)
+		explainSeries(w, i.policy, series, now)
+	}
+	explainSteps(w, d)
+}
+
+// explainLabels prints the labels, and the defaults of those that matter most when they are not there.
+func explainLabels(w io.Writer, i *intent) {
 	for _, key := range slices.Sorted(maps.Keys(i.service.Labels)) {
 		if policy.Owns(key) {
 			fmt.Fprintf(w, "  %s = %s\n", key, i.service.Labels[key])
 		}
 	}
 	for _, p := range i.problems {
-		fmt.Fprintf(w, "  problem: %s, got %q\n", p.Label+" "+p.Reason, p.Value)
+		fmt.Fprintf(w, "  ! %s\n", strings.TrimPrefix(p.String(), p.Service+": "))
 	}
-	if len(i.problems) > 0 {
-		fmt.Fprintln(w, "\nUntil its labels can be used, the service is not scaled. It is routed all the same.")
-		return
+	var defaults []string
+	for _, name := range []string{"min", "tolerance", "stabilizeUp", "stabilizeDown", "cooldownUp", "cooldownDown", "rateUp", "rateDown", "warmup"} {
+		spec := policy.Table.Specs[slices.IndexFunc(policy.Table.Specs, func(s label.Spec) bool { return s.Name == name })]
+		written := func(key string) bool { _, found := i.service.Labels[key]; return found }
+		if len(i.problems) == 0 && i.policy.Enabled && i.decision.Verdict != policy.Refused && !written(policy.Prefix+name) && !slices.ContainsFunc(spec.Aliases, written) {
+			defaults = append(defaults, name+" "+spec.Default)
+		}
 	}
-	fmt.Fprintf(w, "\nReplicas\n  %d desired, %d running of %d tasks; between %d and %d\n", d.From, i.running, len(i.tasks), i.policy.Min, i.policy.Max)
-	fmt.Fprintln(w, "\nMeasured")
-	explainRules(w, i.policy, d)
-	explainSeries(w, i.policy, series, now)
-	fmt.Fprintf(w, "\nSteps (from %d replicas the rules ask for %d)\n", d.From, d.Want)
-	for _, s := range d.Steps {
-		fmt.Fprintf(w, "  %-14s %3d  %s\n", s.Name, s.To, cmp.Or(s.Why, "no change"))
+	if len(defaults) > 0 {
+		fmt.Fprintf(w, "  by default %s\n", strings.Join(defaults, ", "))
 	}
-	fmt.Fprintf(w, "\nVerdict\n  %s", d.Verdict)
-	if d.From != d.To {
-		fmt.Fprintf(w, ", from %d to %d", d.From, d.To)
+}
+
+// explainReplicas prints what there is, and what the label of the state says of the past.
+func explainReplicas(w io.Writer, i *intent, now time.Time) {
+	low, high := i.policy.BoundsAt(now)
+	fmt.Fprintf(w, "\nWhat it has\n  %s desired, between %d and %d; %d of %s running", plural(i.decision.From, "replica"), low, high, i.running, plural(len(i.tasks), "task"))
+	youngest := time.Time{}
+	for _, t := range i.tasks {
+		if t.Running && t.Since.After(youngest) {
+			youngest = t.Since
+		}
+	}
+	if !youngest.IsZero() {
+		fmt.Fprintf(w, ", the youngest for %s", now.Sub(youngest).Round(time.Second))
 	}
 	fmt.Fprintln(w)
+	if i.service.Update != "" && i.service.Update != "completed" {
+		fmt.Fprintf(w, "  its update is in the state %s\n", i.service.Update)
+	}
+	for n := len(i.state.Changes) - 1; n >= 0; n-- {
+		if c := i.state.Changes[n]; c.From != c.To {
+			fmt.Fprintf(w, "  %s ago the scaler went from %d to %d\n", now.Sub(c.At).Round(time.Second), c.From, c.To)
+			break
+		}
+	}
+	if p := i.state.Paused; !p.IsZero() {
+		fmt.Fprintf(w, "  paused over the API: %s", p.Pause)
+		if !p.Until.IsZero() {
+			fmt.Fprintf(w, ", for another %s", p.Until.Sub(now).Round(time.Second))
+		}
+		fmt.Fprintln(w)
+	}
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 func explainRules(w io.Writer, p policy.Policy, d policy.Decision) {
+	nothing := true
 	for n, o := range d.Rules {
-		r := p.Rules[n]
-		if o.Asleep || r.Strategy != "target" {
-			fmt.Fprintf(w, "  rule %d, %s\n", o.Rule, o.Sentence(r))
-			continue
+		r, name := p.Rules[n], ""
+		if len(p.Rules) > 1 || o.Rule > 0 {
+			name = fmt.Sprintf("rule %d: ", o.Rule)
 		}
-		what := fmt.Sprintf("%s of %s over %s", r.Agg, r.Metric, r.Window)
-		if o.Missing != "" {
-			fmt.Fprintf(w, "  %s: %s\n", what, o.Missing)
-			continue
+		nothing = nothing && o.Missing != "" && r.Strategy != "fixed"
+		sentence, what := o.Sentence(r), ""
+		if r.Strategy != "fixed" && !o.Asleep && o.Missing == "" && !strings.Contains(sentence, " in the last ") {
+			what = fmt.Sprintf(" (%s over %s)", r.Agg, r.Window)
 		}
-		fmt.Fprintf(w, "  %s: %.1f, target %g a replica, needs %.2f replicas\n", what, o.Value, o.Target, o.Need)
+		fmt.Fprintf(w, "  %s%s%s", name, sentence, what)
+		if !o.Asleep && !o.Ignored && o.Missing == "" {
+			fmt.Fprintf(w, ": asks for %d", o.Want)
+			if exact := fmt.Sprintf("%.2f", o.Need); float64(o.Want) != o.Need {
+				fmt.Fprintf(w, ", exactly %s", exact)
+			}
+		}
+		fmt.Fprintln(w)
+	}
+	if nothing {
+		fmt.Fprintln(w, "  Is the service routed (proxy explain), and do the proxies write where the scaler reads?")
 	}
 }
 
@@ -125,7 +189,7 @@ func explainRules(w io.Writer, p policy.Policy, d policy.Decision) {
 func explainSeries(w io.Writer, p policy.Policy, series []policy.Series, now time.Time) {
 	const shown = 8
 	for _, s := range series {
-		if !slices.ContainsFunc(p.Rules, func(r policy.Rule) bool { return r.Metric == s.Metric }) || len(s.Points) == 0 {
+		if !slices.ContainsFunc(p.Rules, func(r policy.Rule) bool { return r.Source() == s.Metric }) || len(s.Points) == 0 {
 			continue
 		}
 		last := s.Points[max(0, len(s.Points)-shown):]
@@ -134,9 +198,27 @@ func explainSeries(w io.Writer, p policy.Policy, series []policy.Series, now tim
 			values = append(values, fmt.Sprintf("%.4g", point.Value))
 		}
 		age := now.Sub(last[len(last)-1].At.Add(-s.Ahead)).Round(100 * time.Millisecond)
-		fmt.Fprintf(w, "  %s of %s by proxy %s, %d points, the newest %s old: … %s\n", s.Metric, s.Backend, s.Proxy, len(s.Points), age, strings.Join(values, " "))
+		fmt.Fprintf(w, "  %s of %s at proxy %s, up to %s ago: … %s\n", s.Metric, s.Backend, s.Proxy, age, strings.Join(values, " "))
 		if s.Ahead != 0 {
 			fmt.Fprintf(w, "    its clock is %s ahead of ours\n", s.Ahead.Round(100*time.Millisecond))
 		}
 	}
+}
+
+// explainSteps prints the steps that changed something, and names the others.
+func explainSteps(w io.Writer, d policy.Decision) {
+	fmt.Fprintf(w, "\nWhat follows from %s\n  the rules ask for %d\n", plural(d.From, "replica"), d.Want)
+	var silent []string
+	for _, s := range d.Steps {
+		if s.Why == "" {
+			silent = append(silent, s.Name)
+			continue
+		}
+		fmt.Fprintf(w, "  %-13s %s: %d\n", s.Name, s.Why, s.To)
+	}
+	fmt.Fprintf(w, "  nothing to say: %s\n\nVerdict: %s", strings.Join(silent, ", "), d.Verdict)
+	if d.From != d.To {
+		fmt.Fprintf(w, ", from %d to %d", d.From, d.To)
+	}
+	fmt.Fprintln(w)
 }

@@ -3,20 +3,25 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"regexp"
 	"strings"
 	"time"
 
 	"sluice/internal/influx"
 	"sluice/internal/swarm"
+	"sluice/policy"
 )
 
 // fakeSwarm has one service for each entry; tasks run at once and have done so for an hour.
 type fakeSwarm struct {
 	services []swarm.Service
-	failure  error // of everything
-	refuse   error // of Scale
+	failure  error  // of everything
+	refuse   error  // of Scale
+	rival    func() // comes before the next Scale
+	lose     bool   // the answer to the next Scale, which is carried out all the same
 	scaled   []string
+	changes  []policy.Change
 }
 
 func (f *fakeSwarm) Services(context.Context, swarm.Filter) ([]swarm.Service, error) {
@@ -33,20 +38,36 @@ func (f *fakeSwarm) Tasks(context.Context, []string) ([]swarm.Task, error) {
 	return tasks, f.failure
 }
 
-func (f *fakeSwarm) Scale(_ context.Context, id string, from, to int) error {
+func (f *fakeSwarm) Scale(_ context.Context, id string, w swarm.Scaling) error {
 	if f.refuse != nil {
 		return f.refuse
 	}
+	if rival := f.rival; rival != nil {
+		f.rival = nil
+		rival()
+	}
 	for i := range f.services {
 		if s := &f.services[i]; s.ID == id {
-			if s.Replicas != from {
+			if s.Replicas != w.From || s.Labels[w.Label] != w.Was || s.Update != w.Update {
 				return swarm.ErrChanged
 			}
-			s.Replicas = to
-			f.scaled = append(f.scaled, fmt.Sprintf("%s %d->%d", s.Name, from, to))
+			s.Former = s.Labels
+			s.Labels = maps.Clone(s.Labels)
+			s.Labels[w.Label] = w.Now
+			s.Replicas = w.To
+			s.Version++
+			if w.From != w.To {
+				f.changes = append(f.changes, policy.Change{At: time.Now(), From: w.From, To: w.To})
+				f.scaled = append(f.scaled, fmt.Sprintf("%s %d->%d", s.Name, w.From, w.To))
+			}
+			if f.lose {
+				f.lose = false
+				return context.DeadlineExceeded
+			}
+			return nil
 		}
 	}
-	return nil
+	return swarm.ErrNotFound
 }
 
 // fakeInflux answers the points of the asked range.
@@ -87,7 +108,6 @@ func (f *fakeInflux) write(service, proxy string, at time.Time, sessions float64
 
 type fakeSpool struct{ lines []string }
 
-func (f *fakeSpool) Append(lines []byte) error {
+func (f *fakeSpool) Put(lines []byte) {
 	f.lines = append(f.lines, strings.Split(strings.TrimSpace(string(lines)), "\n")...)
-	return nil
 }

@@ -20,7 +20,7 @@ import (
 type swarmAPI interface {
 	Services(ctx context.Context, f swarm.Filter) ([]swarm.Service, error)
 	Tasks(ctx context.Context, serviceIDs []string) ([]swarm.Task, error)
-	Scale(ctx context.Context, id string, from, to int) error
+	Scale(ctx context.Context, id string, s swarm.Scaling) error
 }
 
 const (
@@ -37,6 +37,8 @@ type loop struct {
 	log      zerolog.Logger
 	interval time.Duration
 
+	requests chan request // of the API
+
 	subjects map[string]*subject // by service ID
 	listed   time.Time           // when the services were last listed
 	stale    bool                // list them at the next tick
@@ -44,7 +46,7 @@ type loop struct {
 }
 
 func newLoop(s swarmAPI, f *feed, r *recorder, log zerolog.Logger, interval time.Duration) *loop {
-	return &loop{swarm: s, feed: f, recorder: r, log: log, interval: interval, subjects: map[string]*subject{}}
+	return &loop{swarm: s, feed: f, recorder: r, log: log, interval: interval, requests: make(chan request), subjects: map[string]*subject{}}
 }
 
 // run ticks until ctx ends. A hint says that the services may have changed.
@@ -61,6 +63,8 @@ func (l *loop) run(ctx context.Context, hints <-chan struct{}) {
 				if l.stale = true; !open {
 					hints = nil
 				}
+			case r := <-l.requests:
+				r.answer <- l.serve(ctx, r)
 			case <-ticker.C:
 				waiting = false
 			}
@@ -77,6 +81,9 @@ func (l *loop) tick(ctx context.Context) {
 	}
 	if l.report(err); err == nil {
 		l.act(ctx, l.decide(time.Now()))
+	}
+	if at := l.feed.samples.oldest(time.Now()); !at.IsZero() {
+		l.recorder.metrics.lag.Set(time.Since(at).Seconds())
 	}
 	l.recorder.ticked(start, l.failure, l.feed.trouble)
 }
@@ -173,6 +180,9 @@ func (l *loop) welcome(s *subject) {
 	case s.service.Mode != swarm.Replicated:
 		l.log.Warn().Str("service", s.service.Name).Str("mode", string(s.service.Mode)).Msg("service is not scaled, it is not a replicated one")
 	default:
+		if s.odd != nil {
+			l.log.Warn().Str("service", s.service.Name).Err(s.odd).Msg("the state in the service's label is not used")
+		}
 		l.log.Info().Str("service", s.service.Name).Int("replicas", s.service.Replicas).Int("min", s.policy.Min).Int("max", s.policy.Max).
 			Msg("service is scaled by its labels")
 	}
@@ -218,13 +228,8 @@ func (l *loop) act(ctx context.Context, intents []*intent) {
 	var g errgroup.Group
 	g.SetLimit(scaleAtOnce)
 	for _, i := range intents {
-		if d := i.decision; d.From != d.To {
-			g.Go(func() error {
-				limited, cancel := context.WithTimeout(ctx, swarmTimeout)
-				defer cancel()
-				i.err = l.swarm.Scale(limited, i.service.ID, d.From, d.To)
-				return nil
-			})
+		if d := i.decision; d.From != d.To || i.lost() {
+			g.Go(func() error { l.carryOut(ctx, i); return nil })
 		}
 	}
 	_ = g.Wait()
@@ -234,18 +239,29 @@ func (l *loop) act(ctx context.Context, intents []*intent) {
 	}
 }
 
+// lost tells whether a pause that somebody asked for is not written any more: a deployment has dropped the label.
+func (s *subject) lost() bool {
+	return !s.state.Paused.IsZero() && s.service.Labels[policy.StateLabel] == "" && s.service.Mode == swarm.Replicated
+}
+
+// carryOut writes a decision and the state after it, in one update of the service.
+func (l *loop) carryOut(ctx context.Context, i *intent) {
+	ctx, cancel := context.WithTimeout(ctx, swarmTimeout)
+	defer cancel()
+	after := i.state.Applied(time.Now(), i.decision)
+	write := i.scaling(i.decision, after)
+	if i.err = l.swarm.Scale(ctx, i.service.ID, write); i.err == nil {
+		i.wrote(write, after)
+	}
+}
+
 // settle takes note of what became of a decision.
 func (l *loop) settle(i *intent) {
-	if i.decision.From == i.decision.To {
+	if i.err == nil {
+		l.stale = l.stale || i.decision.From != i.decision.To
 		return
 	}
 	l.stale = true
-	if i.err == nil {
-		i.failing = false
-		i.service.Replicas = i.decision.To
-		i.state = i.state.Applied(time.Now(), i.decision)
-		return
-	}
 	if errors.Is(i.err, swarm.ErrChanged) {
 		i.err = fmt.Errorf("somebody else was quicker: %w", i.err)
 	}

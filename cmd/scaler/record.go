@@ -20,8 +20,8 @@ type announcement struct {
 	logged   time.Time
 }
 
-// spool takes lines of line protocol.
-type spool interface{ Append(lines []byte) error }
+// spool takes lines of line protocol, and looks after its own failures.
+type spool interface{ Put(lines []byte) }
 
 // recorder tells log, InfluxDB, Prometheus and API what was decided.
 type recorder struct {
@@ -30,9 +30,9 @@ type recorder struct {
 	spool   spool // nil: nothing is written
 	metrics *metrics
 	board   *board
+	notify  *notifier // nil: nobody is told
 
-	points      []influx.Point // of this tick
-	spoolBroken bool
+	points []influx.Point // of this tick
 }
 
 // decided records one decision and what became of it.
@@ -41,6 +41,7 @@ func (r *recorder) decided(i *intent) {
 	changed := d.From != d.To && i.err == nil
 	news := changed || d.News(i.announce.decision)
 	if d.From != d.To && i.err != nil { // the first failure is in the log, the next ones say nothing new
+		r.metrics.failures.WithLabelValues("update").Inc()
 		d.To, d.Verdict, d.Held = d.From, policy.Hold, "swarm"
 		d.Reason += ", but " + i.err.Error()
 		news = d.News(i.announce.decision)
@@ -50,7 +51,9 @@ func (r *recorder) decided(i *intent) {
 	case changed:
 		r.log.Info().Str("service", d.Service).Int("from", d.From).Int("to", d.To).Str("verdict", string(d.Verdict)).
 			Str("reason", d.Reason).Msg("replicas set")
-		r.metrics.changes.WithLabelValues(d.Service, string(d.Verdict)).Inc()
+		if r.notify != nil {
+			r.notify.tell(i.policy.Notify, change{Service: d.Service, Stack: i.service.Stack, From: d.From, To: d.To, Verdict: d.Verdict, Reason: d.Reason, At: d.At})
+		}
 	case news && d.Verdict == policy.Hold && now.Sub(i.announce.logged) >= sayAgain:
 		r.log.Info().Str("service", d.Service).Int("replicas", d.From).Str("reason", d.Reason).Msg("replicas held")
 		i.announce.logged = now
@@ -59,27 +62,29 @@ func (r *recorder) decided(i *intent) {
 		r.points = append(r.points, scalePoint(r.host, i.subject, d))
 		i.announce.written = now
 	}
-	r.metrics.desired.WithLabelValues(d.Service).Set(float64(d.To))
-	r.metrics.wanted.WithLabelValues(d.Service).Set(float64(d.Want))
+	r.metrics.decided(i.subject, d, changed)
 	r.board.put(i.subject, d, news)
 }
 
 // ticked ends a tick: the points go into the spool together.
 func (r *recorder) ticked(start time.Time, swarmFailure, influxTrouble string) {
 	r.metrics.ticks.Observe(time.Since(start).Seconds())
+	if swarmFailure != "" {
+		r.metrics.failures.WithLabelValues("swarm").Inc()
+	}
+	if influxTrouble != "" {
+		r.metrics.failures.WithLabelValues("source").Inc()
+	}
 	r.board.ticked(time.Now(), swarmFailure, influxTrouble)
 	points := r.points
 	if r.points = nil; r.spool == nil || len(points) == 0 {
 		return
 	}
 	lines, err := influx.Encode(points)
-	if err == nil {
-		err = r.spool.Append(lines)
+	if err != nil {
+		r.log.Error().Err(err).Msg("decisions cannot be encoded")
 	}
-	if err != nil && !r.spoolBroken {
-		r.log.Warn().Err(err).Msg("decisions are not written to InfluxDB")
-	}
-	r.spoolBroken = err != nil
+	r.spool.Put(lines)
 }
 
 // keep forgets services that are gone.

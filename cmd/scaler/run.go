@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
+	"sluice/internal/daemon"
 	"sluice/internal/influx"
 	"sluice/internal/swarm"
 )
@@ -33,28 +34,37 @@ func (c *runCommand) Run(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
-	store, err := influx.OpenSpool(c.spoolDir(), spoolLimit)
-	if err != nil {
-		return err
+	client.Warned = func(id, warning string) {
+		log.Warn().Str("service", id).Str("warning", warning).Msg("the engine has a remark")
 	}
-	defer store.Close()
+	outbox := influx.NewOutbox(c.Config(), c.spoolDir(), spoolLimit, log)
 	reader := influx.NewReader(c.Config())
 	defer reader.Close()
 
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	host, _ := os.Hostname() // without one the tag is left out
-	r := &recorder{host: host, log: log, spool: store, metrics: newMetrics(registry), board: newBoard()}
+	m := newMetrics(registry)
+	watchOutbox(registry, outbox.Stats)
+	r := &recorder{host: host, log: log, spool: outbox, metrics: m, board: newBoard(), notify: newNotifier(log, m)}
 	l := newLoop(client, newFeed(reader, c.InfluxBucket, c.Interval, log), r, log, c.Interval)
 
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { influx.NewSender(c.Config(), store, log).Run(ctx); return nil })
+	g.Go(func() error { outbox.Run(ctx); return nil })
 	g.Go(func() error { l.run(ctx, client.Watch(ctx)); return nil })
+	g.Go(func() error { r.notify.run(ctx); return nil })
 	g.Go(func() error {
-		return c.Serve(ctx, api{board: r.board, gather: registry}.handler())
+		return c.Serve(ctx, api{board: r.board, gather: registry, guard: daemon.Guard{Token: c.APIToken}, requests: l.requests}.handler())
 	})
-	return g.Wait()
+	err = g.Wait()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+	defer cancel()
+	outbox.Close(last)
+	return err
 }
+
+// lastWords is how long the end of the scaler may wait for InfluxDB to take what it decided.
+const lastWords = 2 * time.Second
 
 // newFeed makes a feed whose queries may take a few ticks.
 func newFeed(r reader, bucket string, interval time.Duration, log zerolog.Logger) *feed {
@@ -77,7 +87,8 @@ func (s sources) once(ctx context.Context) (*loop, []*intent, error) {
 	reader := influx.NewReader(s.Config())
 	defer reader.Close()
 	quiet := zerolog.Nop()
-	f := newFeed(reader, s.InfluxBucket, 10*time.Second, quiet) // nobody waits for the next tick: be patient
+	aloud := zerolog.New(zerolog.ConsoleWriter{Out: os.Stderr, NoColor: true, PartsExclude: []string{zerolog.TimestampFieldName}}).Level(zerolog.WarnLevel)
+	f := newFeed(reader, s.InfluxBucket, 10*time.Second, aloud) // nobody waits for the next tick: be patient
 	l := newLoop(client, f, &recorder{log: quiet, metrics: newMetrics(prometheus.NewRegistry()), board: newBoard()}, quiet, time.Second)
 	if err := l.look(ctx); err != nil {
 		return nil, nil, fmt.Errorf("look at the swarm: %w", err)

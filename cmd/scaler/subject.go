@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"maps"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ type subject struct {
 	service  swarm.Service
 	policy   policy.Policy
 	problems []label.Problem // not empty: the policy is invalid
+	odd      error           // why the state in its label cannot be read; nil when it can, or there is none
 	tasks    []policy.Task
 	running  int
 
@@ -22,7 +24,8 @@ type subject struct {
 	resumed  bool // the state was rebuilt from the past, as far as there is one
 	decided  policy.Decision
 	announce announcement
-	failing  bool // the last try to set the replicas failed
+	failing  bool           // the last try to set the replicas failed
+	shown    policy.Verdict // in the metrics
 }
 
 // newSubject reads the labels; nil when there is none for the scaler.
@@ -31,27 +34,68 @@ func newSubject(s swarm.Service) *subject {
 	if !any {
 		return nil
 	}
-	return &subject{service: s, policy: p, problems: problems}
+	next := &subject{service: s, policy: p, problems: problems}
+	next.state = next.left()
+	return next
+}
+
+// left is the state that is written at the service: by this scaler before a restart, or by another one. `docker stack
+// deploy` drops the label; what it said is then found in the specification before.
+func (s *subject) left() policy.State {
+	written := cmp.Or(s.service.Labels[policy.StateLabel], s.service.Former[policy.StateLabel])
+	if s.odd = nil; written == "" {
+		return policy.State{}
+	}
+	left, err := policy.DecodeState(written)
+	s.odd = err
+	left.Held, left.Failing = nil, nil // nobody watched since
+	return left
 }
 
 // renewed is the subject after another look at its service. Other labels are another policy: the past is then read
 // again from the points, but the changes stay, and with them cooldowns and rates.
 func (s *subject) renewed(service swarm.Service) *subject {
-	if maps.Equal(s.service.Labels, service.Labels) && s.service.Mode == service.Mode {
+	if s.service.Mode == service.Mode && maps.Equal(asked(s.service.Labels), asked(service.Labels)) {
 		s.service = service
+		s.state = s.state.Joined(s.left())
 		return s
 	}
 	next := newSubject(service)
 	if next != nil {
-		next.state = remembered(s.state)
+		next.state = remembered(s.state.Joined(next.state))
 	}
 	return next
+}
+
+// asked are the labels without the one that the scaler writes.
+func asked(labels map[string]string) map[string]string {
+	rest := maps.Clone(labels)
+	delete(rest, policy.StateLabel)
+	return rest
 }
 
 // remembered is the part of a state that is about replicas, not about what was measured: no other policy and no points
 // of the past can tell it.
 func remembered(st policy.State) policy.State {
-	return policy.State{Changes: st.Changes, Known: st.Known, Decided: st.Decided, Present: st.Present, Aim: st.Aim, Moved: st.Moved}
+	return policy.State{
+		Serial: st.Serial, Paused: st.Paused, Changes: st.Changes, Known: st.Known, Decided: st.Decided, Present: st.Present, Aim: st.Aim, Moved: st.Moved,
+	}
+}
+
+// wrote is the service after a write of ours.
+func (s *subject) wrote(w swarm.Scaling, state policy.State) {
+	s.service.Replicas = w.To
+	s.service.Labels = asked(s.service.Labels)
+	s.service.Labels[w.Label] = w.Now
+	s.state, s.failing = state, false
+}
+
+// scaling is the write of a decision and of the state after it. It is refused when replicas, state or update are not
+// those that the decision rests on.
+func (s *subject) scaling(d policy.Decision, after policy.State) swarm.Scaling {
+	return swarm.Scaling{
+		From: d.From, To: d.To, Label: policy.StateLabel, Was: s.service.Labels[policy.StateLabel], Now: after.Encode(), Update: s.service.Update,
+	}
 }
 
 // due tells whether it is time to decide. Half a tick of jitter is forgiven.
@@ -67,6 +111,17 @@ func (s *subject) decide(now time.Time, feed *feed) policy.Decision {
 			Verdict: invalid, Reason: sentence(s.problems),
 		}
 	}
+	in := s.input(feed)
+	if !s.resumed && !feed.answered.IsZero() {
+		s.state, s.resumed = s.policy.Recalled(now, in, s.state, s.service.Updated), true
+	}
+	d, state := s.policy.Evaluate(now, in, s.state)
+	s.state, s.decided = state, d
+	return d
+}
+
+// input is what is known of the service now.
+func (s *subject) input(feed *feed) policy.Input {
 	in := policy.Input{
 		Replicas: s.service.Replicas, Replicated: s.service.Mode == swarm.Replicated,
 		Updating: s.service.Update == "updating" || s.service.Update == "rollback_started",
@@ -75,18 +130,7 @@ func (s *subject) decide(now time.Time, feed *feed) policy.Decision {
 	if in.Trouble == "" && feed.answered.IsZero() {
 		in.Trouble = "InfluxDB was not asked yet"
 	}
-	if !s.resumed && !feed.answered.IsZero() {
-		resumed := s.policy.Resume(now, in, s.service.Updated)
-		if s.state.Changes == nil {
-			s.state.Changes = resumed.Changes
-		}
-		kept := remembered(s.state)
-		kept.Wanted, kept.Lowest, kept.Observed, kept.Complete, kept.PanicUntil = resumed.Wanted, resumed.Lowest, resumed.Observed, resumed.Complete, resumed.PanicUntil
-		s.state, s.resumed = kept, true
-	}
-	d, state := s.policy.Evaluate(now, in, s.state)
-	s.state, s.decided = state, d
-	return d
+	return in
 }
 
 // invalid is the verdict about a policy that could not be read.

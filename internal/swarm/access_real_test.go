@@ -104,7 +104,7 @@ func TestDockerIsAskedWhatTheTableAllowsAndNothingElse(t *testing.T) {
 			if _, err := c.Services(ctx, swarm.Filter{}); err != nil {
 				return err
 			}
-			return c.Scale(ctx, service.ID, 0, 1)
+			return c.Scale(ctx, service.ID, swarm.Scaling{From: 0, To: 1})
 		},
 	} {
 		g := access(t, program)

@@ -7,8 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-
-	"github.com/docker/docker/api/types/swarm"
 )
 
 // Change is an update of a service. The zero value changes nothing.
@@ -24,8 +22,8 @@ type Change struct {
 // `docker service scale` do: whatever it was meanwhile. Like Scale it keeps every field
 // that it does not set, and registry credentials. It does not wait for the tasks.
 func (c *Client) Change(ctx context.Context, service string, change Change) error {
-	err := c.write(ctx, service, func(mode swarm.ServiceMode, spec json.RawMessage) (json.RawMessage, error) {
-		if change.Replicas != nil && modeOf(mode) != Replicated {
+	err := c.write(ctx, service, func(have Service, spec json.RawMessage) (json.RawMessage, error) {
+		if change.Replicas != nil && have.Mode != Replicated {
 			return nil, ErrNotReplicated
 		}
 		return change.apply(spec)
@@ -82,6 +80,9 @@ func (c Change) labels(have json.RawMessage) (any, error) {
 	labels := map[string]string{}
 	if err := decode(have, &labels); err != nil {
 		return nil, err
+	}
+	if labels == nil { // null
+		labels = map[string]string{}
 	}
 	maps.Copy(labels, c.Labels)
 	return labels, nil

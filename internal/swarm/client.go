@@ -2,7 +2,7 @@
 //
 //	Services, Tasks, Networks   what the swarm holds, as plain values; a whole list or an error
 //	Watch                       "look again", without a payload
-//	Scale                       the one write: the number of replicas, and nothing else
+//	Scale                       the one write of the scaler: replicas, a label of its own, and nothing else
 //
 // It needs the API of a swarm manager, by its socket or through a socket proxy.
 // Facts about the engine's behaviour in this package were measured with Docker Engine
@@ -23,7 +23,7 @@ var (
 	ErrNotFound = errors.New("service not found")
 	// ErrNotReplicated says that the service is global or a job: it has no number of replicas to set.
 	ErrNotReplicated = errors.New("service is not replicated")
-	// ErrChanged says that somebody else changed the replicas: the decision rests on an old number.
+	// ErrChanged says that somebody else changed the replicas or the label: the decision rests on what is no more.
 	ErrChanged = errors.New("replicas have changed")
 )
 

@@ -23,32 +23,42 @@ const (
 	oldestAPI = "1.41"
 )
 
-// Scale sets the replicas of a service from `from` to `to` and changes nothing else: no
-// task restarts. It fails with ErrNotFound, ErrNotReplicated, or ErrChanged if the
-// service has not `from` replicas (any more); after an ErrChanged look what it has, for
-// the answer to an update that succeeded may have been lost on the way. Registry
-// credentials are kept and no registry is asked.
+// Scaling is a change of the replicas of a service, and of one label together with them.
+type Scaling struct {
+	From, To int    // replicas; the same number when only the label changes
+	Label    string // key of the label; "" for none
+	Was, Now string // its value before, and after; "" is no such label
+	Update   string // Service.Update that the decision rests on
+}
+
+// Scale sets the replicas of a service and one label in the same write and changes nothing else: no task restarts. It
+// fails with ErrNotFound, ErrNotReplicated, or ErrChanged if the service has not s.From replicas, s.Was as its label and
+// s.Update as the state of its update (any more); after an ErrChanged look what it has, for the answer to an update that succeeded may have been lost on the
+// way. Registry credentials are kept and no registry is asked.
 //
 // The engine accepts an update only of the version that was inspected. Scale inspects
-// again when another change came between, and goes on while the replicas are the same.
+// again when another change came between, and goes on while replicas, label and
+// the state of the update are the same.
 //
 // It refuses a service whose spec has a field that is newer than this program, and names
-// the field: the engine could lose it.
-func (c *Client) Scale(ctx context.Context, id string, from, to int) error {
-	if to < 0 {
-		return fmt.Errorf("scale service %s: %d replicas", id, to)
+// the field: the engine could lose it. Before a spec is sent it is compared with the one
+// that was read.
+func (c *Client) Scale(ctx context.Context, id string, s Scaling) error {
+	if s.To < 0 {
+		return fmt.Errorf("scale service %s: %d replicas", id, s.To)
 	}
-	err := c.write(ctx, id, func(mode swarm.ServiceMode, spec json.RawMessage) (json.RawMessage, error) {
-		if modeOf(mode) != Replicated {
+	err := c.write(ctx, id, func(service Service, spec json.RawMessage) (json.RawMessage, error) {
+		switch {
+		case service.Mode != Replicated:
 			return nil, ErrNotReplicated
+		case service.Replicas != s.From:
+			return nil, fmt.Errorf("%w: %d, not %d", ErrChanged, service.Replicas, s.From)
+		case s.Label != "" && service.Labels[s.Label] != s.Was:
+			return nil, fmt.Errorf("%w: somebody has written %s", ErrChanged, s.Label)
+		case service.Update != s.Update:
+			return nil, fmt.Errorf("%w: its update is %q, not %q", ErrChanged, service.Update, s.Update)
 		}
-		if have := replicasOf(mode); have != from {
-			return nil, fmt.Errorf("%w: %d, not %d", ErrChanged, have, from)
-		}
-		if from == to {
-			return nil, nil
-		}
-		return withReplicas(spec, to)
+		return s.apply(spec)
 	})
 	if err != nil {
 		return fmt.Errorf("scale service %s: %w", id, err)
@@ -56,8 +66,23 @@ func (c *Client) Scale(ctx context.Context, id string, from, to int) error {
 	return nil
 }
 
+// apply answers the spec that is to be, nil when that is the same.
+func (s Scaling) apply(spec json.RawMessage) (json.RawMessage, error) {
+	if s.From == s.To && s.Was == s.Now {
+		return nil, nil
+	}
+	scaled, err := withReplicas(spec, s.To)
+	if err == nil && s.Label != "" && s.Was != s.Now {
+		scaled, err = withLabel(scaled, s.Label, s.Now)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return scaled, onlyScaled(spec, scaled, s)
+}
+
 // edit gives the spec that a service is to have instead of the one that it has, or nil when that is the same.
-type edit func(mode swarm.ServiceMode, spec json.RawMessage) (json.RawMessage, error)
+type edit func(service Service, spec json.RawMessage) (json.RawMessage, error)
 
 // write replaces the spec of a service, and edits it anew when somebody else came first.
 func (c *Client) write(ctx context.Context, id string, change edit) error {
@@ -109,7 +134,7 @@ func inspect(ctx context.Context, docker *client.Client, id string, change edit)
 	if err := json.Unmarshal(raw, &parts); err != nil {
 		return 0, nil, fmt.Errorf("decode service: %w", err)
 	}
-	changed, err := change(service.Spec.Mode, parts.Spec)
+	changed, err := change(serviceOf(service), parts.Spec)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/mount"
 	dockerswarm "github.com/docker/docker/api/types/swarm"
 	"github.com/google/go-cmp/cmp"
 
@@ -22,7 +20,7 @@ import (
 func TestScaleKeepsEveryFieldAndRestartsNoTask(t *testing.T) {
 	t.Parallel()
 	c := swarmtest.Need(t)
-	s := startRich(t)
+	s := swarmtest.Rich(t, swarmtest.Service{})
 	first := swarmtest.Running(t, s.ID, 1)[0]
 	before, inFirst := rawSpec(t, s.ID), containerOf(t, first.ID)
 	for _, field := range []string{"Sysctls", "Ulimits", "CapabilityAdd", "Configs", "Secrets", "Healthcheck", "Init"} {
@@ -31,7 +29,11 @@ func TestScaleKeepsEveryFieldAndRestartsNoTask(t *testing.T) {
 		}
 	}
 
-	scale(t, c, s.ID, 1, 3)
+	labelled := swarm.Scaling{From: 1, To: 3, Label: "com.df.scale.state", Now: "1;<2>"}
+	if err := c.Scale(t.Context(), s.ID, labelled); err != nil {
+		t.Fatal(err)
+	}
+	before["Labels"].(map[string]any)["com.df.scale.state"] = "1;<2>"
 	if diff := cmp.Diff(withReplicas(before, 3), rawSpec(t, s.ID)); diff != "" {
 		t.Errorf("spec after 1 -> 3 (-want +got):\n%s", diff)
 	}
@@ -55,61 +57,6 @@ func TestScaleKeepsEveryFieldAndRestartsNoTask(t *testing.T) {
 	}
 }
 
-// startRich starts a service that has every field set that the engine lets a service
-// have without hardware or credentials.
-func startRich(t *testing.T) swarm.Service {
-	t.Helper()
-	network, config, secret := swarmtest.Network(t), swarmtest.Config(t, "config"), swarmtest.Secret(t, "secret")
-	return swarmtest.Start(t, swarmtest.Service{
-		Networks: []string{network.ID}, Args: []string{"serve"},
-		Env:    []string{"A=<&> 'quoted'"},
-		Labels: map[string]string{"com.df.notify": "true", "com.df.reqPathSearchReplace": `^/a/(.*)"<&>,/\1`},
-		Edit: func(spec *dockerswarm.ServiceSpec) {
-			template := &spec.TaskTemplate
-			template.Networks[0].Aliases = []string{"alias"}
-			enrich(template.ContainerSpec)
-			template.ContainerSpec.Configs = []*dockerswarm.ConfigReference{config}
-			template.ContainerSpec.Secrets = []*dockerswarm.SecretReference{secret}
-			attempts, delay, window := uint64(3), time.Second, time.Minute
-			template.RestartPolicy = &dockerswarm.RestartPolicy{Condition: "on-failure", Delay: &delay, MaxAttempts: &attempts, Window: &window}
-			template.Resources = &dockerswarm.ResourceRequirements{
-				Limits:       &dockerswarm.Limit{NanoCPUs: 500_000_000, MemoryBytes: 64 << 20, Pids: 50},
-				Reservations: &dockerswarm.Resources{NanoCPUs: 1_000_000, MemoryBytes: 4 << 20},
-			}
-			template.Placement = &dockerswarm.Placement{
-				Constraints: []string{"node.role==manager"}, MaxReplicas: 5,
-				Preferences: []dockerswarm.PlacementPreference{{Spread: &dockerswarm.SpreadOver{SpreadDescriptor: "node.labels.zone"}}},
-			}
-			template.LogDriver = &dockerswarm.Driver{Name: "json-file", Options: map[string]string{"max-size": "1m"}}
-			template.ForceUpdate = 3
-			update := dockerswarm.UpdateConfig{Parallelism: 2, Delay: time.Second, FailureAction: "pause", Monitor: 3 * time.Second, MaxFailureRatio: 0.3, Order: "start-first"}
-			rollback := update
-			rollback.FailureAction = "continue"
-			spec.UpdateConfig, spec.RollbackConfig = &update, &rollback
-			spec.EndpointSpec.Ports = []dockerswarm.PortConfig{{Name: "http", Protocol: "tcp", TargetPort: 8080, PublishMode: "host"}}
-		},
-	})
-}
-
-func enrich(c *dockerswarm.ContainerSpec) {
-	init, grace := true, 3*time.Second
-	c.Labels = map[string]string{"on.the": "container"}
-	c.Hostname, c.Dir, c.User, c.Groups = "h-{{.Task.Slot}}", "/", "65534:65534", []string{"1234"}
-	c.StopSignal, c.StopGracePeriod, c.Init = "SIGINT", &grace, &init
-	c.TTY, c.OpenStdin, c.ReadOnly = true, true, true
-	c.Privileges = &dockerswarm.Privileges{SELinuxContext: &dockerswarm.SELinuxContext{Disable: true}}
-	c.Mounts = []mount.Mount{
-		{Type: mount.TypeTmpfs, Target: "/tmp", TmpfsOptions: &mount.TmpfsOptions{SizeBytes: 1 << 20, Mode: 0o1777}},
-		{Type: mount.TypeBind, Source: "/etc", Target: "/host-etc", ReadOnly: true, BindOptions: &mount.BindOptions{Propagation: mount.PropagationRPrivate}},
-	}
-	c.Healthcheck = &container.HealthConfig{Test: []string{"CMD", "/app", "check"}, Interval: time.Second, Timeout: time.Second, Retries: 5, StartPeriod: time.Second}
-	c.Hosts = []string{"10.9.8.7 example.test"}
-	c.DNSConfig = &dockerswarm.DNSConfig{Nameservers: []string{"127.0.0.11"}, Search: []string{"example.test"}, Options: []string{"ndots:2"}}
-	c.Sysctls = map[string]string{"net.ipv4.tcp_keepalive_time": "600"}
-	c.CapabilityAdd, c.CapabilityDrop = []string{"CAP_NET_ADMIN"}, []string{"CAP_MKNOD"}
-	c.Ulimits = []*container.Ulimit{{Name: "nofile", Soft: 1000, Hard: 2000}}
-}
-
 func TestScaleInARaceIsDoneOnce(t *testing.T) {
 	c := swarmtest.Need(t)
 	s := swarmtest.Start(t, swarmtest.Service{})
@@ -118,7 +65,7 @@ func TestScaleInARaceIsDoneOnce(t *testing.T) {
 	errs := make([]error, rivals)
 	var group sync.WaitGroup
 	for i := range rivals {
-		group.Go(func() { errs[i] = c.Scale(t.Context(), s.ID, 1, 2+i%2) })
+		group.Go(func() { errs[i] = c.Scale(t.Context(), s.ID, swarm.Scaling{From: 1, To: 2 + i%2}) })
 	}
 	group.Wait()
 	won := 0
@@ -151,7 +98,9 @@ func TestScaleComesThroughWhileOthersSetLabels(t *testing.T) {
 	group.Go(func() {
 		for i := range rounds {
 			// Three attempts are not always enough against somebody who never rests.
-			swarmtest.Wait(t, "scaling", func(ctx context.Context) bool { return c.Scale(ctx, s.ID, i%2, (i+1)%2) == nil })
+			swarmtest.Wait(t, "scaling", func(ctx context.Context) bool {
+				return c.Scale(ctx, s.ID, swarm.Scaling{From: i % 2, To: (i + 1) % 2}) == nil
+			})
 		}
 	})
 	group.Wait()
@@ -202,15 +151,15 @@ func TestLabelsRestartNoTask(t *testing.T) {
 func TestScaleOfWhatCannotBeScaled(t *testing.T) {
 	c := swarmtest.Need(t)
 	global := swarmtest.Start(t, swarmtest.Service{Global: true})
-	if err := c.Scale(t.Context(), global.ID, 1, 2); !errors.Is(err, swarm.ErrNotReplicated) {
+	if err := c.Scale(t.Context(), global.ID, swarm.Scaling{From: 1, To: 2}); !errors.Is(err, swarm.ErrNotReplicated) {
 		t.Errorf("global: %v", err)
 	}
 	s := swarmtest.Start(t, swarmtest.Service{Replicas: 1})
-	if err := c.Scale(t.Context(), s.ID, 2, 3); !errors.Is(err, swarm.ErrChanged) {
+	if err := c.Scale(t.Context(), s.ID, swarm.Scaling{From: 2, To: 3}); !errors.Is(err, swarm.ErrChanged) {
 		t.Errorf("replicas that never were: %v", err)
 	}
 	swarmtest.Remove(t, s.ID)
-	if err := c.Scale(t.Context(), s.ID, 1, 2); !errors.Is(err, swarm.ErrNotFound) {
+	if err := c.Scale(t.Context(), s.ID, swarm.Scaling{From: 1, To: 2}); !errors.Is(err, swarm.ErrNotFound) {
 		t.Errorf("removed: %v", err)
 	}
 }
@@ -219,7 +168,7 @@ func scale(t *testing.T, c *swarm.Client, id string, from, to int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	if err := c.Scale(ctx, id, from, to); err != nil {
+	if err := c.Scale(ctx, id, swarm.Scaling{From: from, To: to, Update: swarmtest.Inspect(t, id).Update}); err != nil {
 		t.Fatal(err)
 	}
 }

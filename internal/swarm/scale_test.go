@@ -19,7 +19,7 @@ const plain = `{"Name":"svc","Labels":{"a":"<&>"},"TaskTemplate":{"ContainerSpec
 func TestScaleChangesReplicasAndNothingElse(t *testing.T) {
 	e := &engine{api: "1.41", version: 7, spec: plain}
 	c := startEngine(t, e)
-	if err := c.Scale(t.Context(), "svc", 2, 5); err != nil {
+	if err := c.Scale(t.Context(), "svc", Scaling{Update: "paused", From: 2, To: 5}); err != nil {
 		t.Fatal(err)
 	}
 	want := strings.Replace(plain, `"Replicas":2`, `"Replicas":5`, 1)
@@ -34,10 +34,67 @@ func TestScaleChangesReplicasAndNothingElse(t *testing.T) {
 	}
 }
 
+func TestScaleSetsALabelInTheSameWrite(t *testing.T) {
+	for _, row := range []struct {
+		name, spec string
+		scaling    Scaling
+		old, new   string
+	}{
+		{"the first one", plain, Scaling{Update: "paused", From: 2, To: 5, Label: "state", Now: "<1>"}, `"a":"<&>"},`, `"a":"<&>","state":"<1>"},`},
+		{"another one", strings.Replace(plain, `"a"`, `"state":"1","a"`, 1), Scaling{Update: "paused", From: 2, To: 5, Label: "state", Was: "1", Now: "2"}, `"state":"1"`, `"state":"2"`},
+		{"that alone", plain, Scaling{Update: "paused", From: 2, To: 2, Label: "state", Now: "1"}, `"a":"<&>"},`, `"a":"<&>","state":"1"},`},
+		{"its removal", strings.Replace(plain, `"a"`, `"state":"1","a"`, 1), Scaling{Update: "paused", From: 2, To: 5, Label: "state", Was: "1"}, `"state":"1",`, ``},
+		{"where no labels are", strings.Replace(plain, `{"a":"<&>"}`, `null`, 1), Scaling{Update: "paused", From: 2, To: 5, Label: "state", Now: "1"}, `null,"TaskT`, `{"state":"1"},"TaskT`},
+		{"none", plain, Scaling{Update: "paused", From: 2, To: 5}, ``, ``},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			e := &engine{api: "1.41", spec: row.spec}
+			c := startEngine(t, e)
+			if err := c.Scale(t.Context(), "svc", row.scaling); err != nil {
+				t.Fatal(err)
+			}
+			want := strings.Replace(strings.Replace(row.spec, row.old, row.new, 1), `"Replicas":2`, fmt.Sprintf(`"Replicas":%d`, row.scaling.To), 1)
+			if len(e.updates) != 1 {
+				t.Fatalf("%d updates", len(e.updates))
+			}
+			if diff := cmp.Diff(tree(t, want), tree(t, e.updates[0].body)); diff != "" {
+				t.Errorf("spec sent (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// Replicas went up and down again meanwhile: the number is the same, the decision rests on something else.
+func TestScaleRefusesWhenSomebodyElseWroteTheLabel(t *testing.T) {
+	for _, was := range []string{"", "1"} {
+		e := &engine{api: "1.41", version: 7, spec: strings.Replace(plain, `"a"`, `"state":"2","a"`, 1)}
+		c := startEngine(t, e)
+		err := c.Scale(t.Context(), "svc", Scaling{Update: "paused", From: 2, To: 3, Label: "state", Was: was, Now: "3"})
+		if !errors.Is(err, ErrChanged) || len(e.updates) != 0 {
+			t.Errorf("from %q: error %v, %d updates sent", was, err, len(e.updates))
+		}
+	}
+}
+
+func TestScalingIsComparedWithWhatWasRead(t *testing.T) {
+	before := json.RawMessage(plain)
+	for name, after := range map[string]string{
+		"a lost field":       strings.Replace(plain, `"Runtime":"container"`, `"Runtime":""`, 1),
+		"a rounded number":   strings.Replace(plain, "9007199254740993", "9007199254740992", 1),
+		"another label":      strings.Replace(plain, `"<&>"`, `"<>"`, 1),
+		"a field more":       strings.Replace(plain, `"Name":`, `"Novelty":1,"Name":`, 1),
+		"replicas elsewhere": strings.Replace(plain, `"Replicas":2`, `"Replicas":2,"Other":3`, 1),
+	} {
+		if err := onlyScaled(before, json.RawMessage(after), Scaling{Label: "state"}); err == nil || !strings.Contains(err.Error(), "would have changed") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestScaleToTheSameNumberSendsNothing(t *testing.T) {
 	e := &engine{api: "1.41", spec: plain}
 	c := startEngine(t, e)
-	if err := c.Scale(t.Context(), "svc", 2, 2); err != nil {
+	if err := c.Scale(t.Context(), "svc", Scaling{Update: "paused", From: 2, To: 2}); err != nil {
 		t.Fatal(err)
 	}
 	if len(e.updates) != 0 {
@@ -57,7 +114,7 @@ func TestScaleRefusesAFieldItDoesNotKnow(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			e := &engine{api: "1.99", spec: strings.Replace(plain, row.old, row.new, 1)}
 			c := startEngine(t, e)
-			err := c.Scale(t.Context(), "svc", 2, 3)
+			err := c.Scale(t.Context(), "svc", Scaling{Update: "paused", From: 2, To: 3})
 			if err == nil || !strings.Contains(err.Error(), "field "+row.field+" is not known") {
 				t.Errorf("error %v does not name %s", err, row.field)
 			}
@@ -71,7 +128,7 @@ func TestScaleRefusesAFieldItDoesNotKnow(t *testing.T) {
 func TestScaleRefusesAFieldOfAnotherType(t *testing.T) {
 	e := &engine{api: "1.99", spec: strings.Replace(plain, `"ForceUpdate":0`, `"ForceUpdate":"no"`, 1)}
 	c := startEngine(t, e)
-	if err := c.Scale(t.Context(), "svc", 2, 3); err == nil || len(e.updates) != 0 {
+	if err := c.Scale(t.Context(), "svc", Scaling{Update: "paused", From: 2, To: 3}); err == nil || len(e.updates) != 0 {
 		t.Errorf("error %v, %d updates sent", err, len(e.updates))
 	}
 }
@@ -88,11 +145,16 @@ func TestScaleRefuses(t *testing.T) {
 		{"replicas that others changed", mode(`{"Replicated":{"Replicas":4}}`), 3, ErrChanged},
 		{"replicas that others set to the wish", mode(`{"Replicated":{"Replicas":3}}`), 3, ErrChanged},
 		{"less than none", plain, -1, nil},
+		{"a service whose update has begun", plain, 3, ErrChanged},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			e := &engine{api: "1.41", spec: row.spec}
 			c := startEngine(t, e)
-			err := c.Scale(t.Context(), "svc", 2, row.to)
+			update := "paused"
+			if row.name == "a service whose update has begun" {
+				update = "completed" // as it was
+			}
+			err := c.Scale(t.Context(), "svc", Scaling{Update: update, From: 2, To: row.to})
 			if err == nil || row.want != nil && !errors.Is(err, row.want) {
 				t.Errorf("got %v, want %v", err, row.want)
 			}
@@ -111,7 +173,7 @@ func TestScaleTriesAgainWhenAnotherChangeCameBetween(t *testing.T) {
 		}
 	}
 	c := startEngine(t, e)
-	if err := c.Scale(t.Context(), "svc", 2, 3); err != nil {
+	if err := c.Scale(t.Context(), "svc", Scaling{Update: "paused", From: 2, To: 3}); err != nil {
 		t.Fatal(err)
 	}
 	if len(e.updates) != 2 || !strings.Contains(e.spec, `"b":"new"`) || !strings.Contains(e.spec, `"Replicas":3`) {
@@ -136,7 +198,7 @@ func TestScaleGivesUp(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			e := &engine{api: "1.41", version: 7, spec: plain, before: row.before, failing: row.failing}
 			c := startEngine(t, e)
-			err := c.Scale(t.Context(), "svc", 2, 3)
+			err := c.Scale(t.Context(), "svc", Scaling{Update: "paused", From: 2, To: 3})
 			if err == nil || row.want != nil && !errors.Is(err, row.want) || !strings.Contains(err.Error(), row.text) {
 				t.Errorf("got %v, want %v with %q", err, row.want, row.text)
 			}
@@ -150,7 +212,7 @@ func TestScaleGivesUp(t *testing.T) {
 func TestScaleDoesNotWriteWithAnAssumedVersion(t *testing.T) {
 	e := &engine{spec: plain} // as behind a proxy that drops the header: the client falls back to 1.24
 	c := startEngine(t, e)
-	if err := c.Scale(t.Context(), "svc", 2, 3); err == nil || len(e.updates) != 0 {
+	if err := c.Scale(t.Context(), "svc", Scaling{Update: "paused", From: 2, To: 3}); err == nil || len(e.updates) != 0 {
 		t.Errorf("error %v, %d updates sent", err, len(e.updates))
 	}
 }
@@ -158,11 +220,11 @@ func TestScaleDoesNotWriteWithAnAssumedVersion(t *testing.T) {
 func TestScaleAgreesOnTheVersionWithTheEngineAsItIsNow(t *testing.T) {
 	e := &engine{api: "1.41", spec: plain}
 	c := startEngine(t, e)
-	if err := c.Scale(t.Context(), "svc", 2, 3); err != nil {
+	if err := c.Scale(t.Context(), "svc", Scaling{Update: "paused", From: 2, To: 3}); err != nil {
 		t.Fatal(err)
 	}
 	e.api = "1.44"
-	if err := c.Scale(t.Context(), "svc", 3, 4); err != nil {
+	if err := c.Scale(t.Context(), "svc", Scaling{Update: "paused", From: 3, To: 4}); err != nil {
 		t.Fatal(err)
 	}
 	if got := e.updates[1].path; got != "/v1.44/services/svc/update" {
@@ -175,7 +237,7 @@ func TestScalePassesOnWarnings(t *testing.T) {
 	c := startEngine(t, e)
 	var got []string
 	c.Warned = func(id, warning string) { got = append(got, id+" "+warning) }
-	if err := c.Scale(t.Context(), "svc", 2, 3); err != nil {
+	if err := c.Scale(t.Context(), "svc", Scaling{Update: "paused", From: 2, To: 3}); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"svc one", "svc two"}, got); diff != "" {

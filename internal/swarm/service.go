@@ -36,6 +36,7 @@ type Service struct {
 	Update   string   // state of the last rolling update ("updating", "paused", "completed", "rollback_…"), "" if there was none
 	Image    string   // as in the spec
 	Updated  time.Time
+	Former   map[string]string // labels before the last change of the spec; nil if there was none
 }
 
 // Filter narrows a list of services. The zero value takes all.
@@ -71,6 +72,9 @@ func serviceOf(s swarm.Service) Service {
 		Replicas: replicasOf(s.Spec.Mode),
 		Networks: networksOf(s.Spec),
 		Updated:  s.UpdatedAt,
+	}
+	if s.PreviousSpec != nil {
+		service.Former = s.PreviousSpec.Labels
 	}
 	if s.UpdateStatus != nil {
 		service.Update = string(s.UpdateStatus.State)

@@ -2,6 +2,7 @@ package swarm
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -86,6 +87,51 @@ func firstLoss(path string, have, known any) string {
 // that matters as it was.
 func withReplicas(raw json.RawMessage, replicas int) (json.RawMessage, error) {
 	return set(raw, []string{"Mode", "Replicated", "Replicas"}, func(json.RawMessage) (any, error) { return replicas, nil })
+}
+
+// withLabel returns the spec with one label set, or without it for "".
+func withLabel(raw json.RawMessage, key, value string) (json.RawMessage, error) {
+	return set(raw, []string{"Labels"}, func(have json.RawMessage) (any, error) {
+		labels := map[string]string{}
+		if err := decode(have, &labels); err != nil {
+			return nil, err
+		}
+		if value == "" {
+			delete(labels, key)
+			return labels, nil
+		}
+		if labels == nil { // null
+			labels = map[string]string{}
+		}
+		labels[key] = value
+		return labels, nil
+	})
+}
+
+// onlyScaled fails when the specs differ by more than the replicas and the label of a scaling: a last look before
+// somebody's service is written.
+func onlyScaled(before, after json.RawMessage, s Scaling) error {
+	var rest [2]any
+	for i, raw := range []json.RawMessage{before, after} {
+		tree, err := decodeTree(raw)
+		if err != nil {
+			return err
+		}
+		spec, _ := tree.(map[string]any)
+		mode, _ := spec["Mode"].(map[string]any)
+		replicated, _ := mode["Replicated"].(map[string]any)
+		delete(replicated, "Replicas")
+		if labels, _ := spec["Labels"].(map[string]any); s.Label != "" {
+			if delete(labels, s.Label); len(labels) == 0 {
+				delete(spec, "Labels") // no labels are written in several ways
+			}
+		}
+		rest[i] = tree
+	}
+	if path := cmp.Or(firstLoss("Spec", rest[0], rest[1]), firstLoss("Spec", rest[1], rest[0])); path != "" {
+		return fmt.Errorf("field %s would have changed", path)
+	}
+	return nil
 }
 
 // set replaces what stands at a path of objects by what value makes of it; value is given nil where nothing stands yet.

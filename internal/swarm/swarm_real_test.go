@@ -99,7 +99,7 @@ func TestWatchHintsWithinASecond(t *testing.T) {
 		{"begin of watching", func() {}},
 		{"label", func() { swarmtest.Label(t, s.ID, "com.df.port", "80") }},
 		{"replicas", func() {
-			if err := c.Scale(t.Context(), s.ID, 1, 2); err != nil {
+			if err := c.Scale(t.Context(), s.ID, swarm.Scaling{From: 1, To: 2}); err != nil {
 				t.Fatal(err)
 			}
 		}},
