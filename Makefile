@@ -15,6 +15,7 @@ check: ## formatting, vet, staticcheck, generated documentation, scripts
 	go vet ./...
 	go tool staticcheck ./...
 	go run ./docs/gen --check
+	go run ./deploy/tick/gen --check
 	@! command -v shellcheck || shellcheck -x -P scripts scripts/* .ci/run deploy/images/*-entrypoint
 
 test: ready check ## everything, against the real HAProxy, InfluxDB, Docker and swarm; none left out
@@ -36,8 +37,9 @@ down: ## remove what was started from here, and nothing else
 bench: ## Go benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
 
-docs: ## write the generated documentation
+docs: ## write the generated documentation and dashboards
 	go run ./docs/gen
+	go run ./deploy/tick/gen
 
 picture: ## docs/demo.png, from the demo's last run; needs a Chromium
 	go run ./loadtest report .build/demo-report --png docs/demo.png --height 1560
