@@ -42,7 +42,7 @@ func routingBoard() dashboard {
 		{name: "Why it was reloaded", kind: table, w: 6, h: 4, columns: []column{{"time", "time"}, {"sluice_proxy.server", "proxy"}, {"sluice_proxy.reload_reason", "reason"}},
 			queries: []string{newest(haproxystats.Proxy, `"reload_reason" != ''`, 50, "server", "reload_reason")}},
 		{name: "What is wrong", kind: table, w: 6, h: 4, note: "Empty when all is well: a label that cannot be used, or why HAProxy does not get what it should.",
-			columns: []column{{"time", "time"}, {"sluice_proxy.server", "proxy"}, {"sluice_proxy.problem", "left out"}, {"sluice_proxy.failure", "cannot"}},
+			columns: []column{{"time", ""}, {"server", "proxy"}, {"sluice_proxy.problem", "left out"}, {"sluice_proxy.failure", "cannot"}},
 			queries: []string{`SELECT last("problem") AS "problem", last("failure") AS "failure" FROM ` + from(haproxystats.Proxy) + ` WHERE ` + within + ` GROUP BY "server"`}},
 	}}
 }

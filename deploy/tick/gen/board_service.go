@@ -24,9 +24,9 @@ func serviceBoard() dashboard {
 			"- **Times** are means over the last 1,024 requests. HAProxy knows no percentiles of requests: `p95` is that of the means of each second, `highest` the largest of them.\n" +
 			"- **Decisions** say their reason with the numbers that led to it.\n\nA service without `com.df.scale.*` has no target, bounds and decisions."},
 
-		{name: "Replicas: running, wanted, bounds", kind: steps, w: 6, h: 4, colors: scale("#4ED8A0", "#22ADF6", "#9394FF"),
+		{name: "Replicas: running, wanted, bounds", kind: steps, w: 4, h: 4, colors: scale("#4ED8A0", "#22ADF6", "#9394FF"),
 			queries: []string{over(haproxystats.Scale, this, nil, `last("running") AS "running"`, `last("desired") AS "desired"`, `last("min") AS "min"`, `last("max") AS "max"`)}},
-		{name: "Decisions", kind: table, w: 6, h: 4, columns: decisionColumns[:3],
+		{name: "Decisions", kind: table, w: 8, h: 4, columns: decisionColumns[:3],
 			queries: []string{newest(haproxystats.Scale, changes+" AND "+this, 100, "verdict", "reason")}},
 
 		{name: "Answers per second, by status", kind: stacked, w: 4, h: 4, unit: " /s", colors: scale("#4ED8A0", "#FFD255", "#F95F53"),
@@ -42,8 +42,8 @@ func serviceBoard() dashboard {
 			note:    "`connect`: no task took it. `broken`: the answer broke off. `again`: another try. `left`: the client went away.",
 			queries: []string{counted(own, nil, "econ", "connect", "eresp", "broken", "wretr", "again", "cli_abort", "left")}},
 		{name: "Processor", kind: line, w: 4, h: 4, unit: " %", note: "Of all its containers; 100 % is one core.",
-			queries: []string{total("docker_container_cpu", container, []string{"container_name", "engine_host"}, nil, []string{`mean("usage_percent") AS "v"`}, []string{`sum("v") AS "cpu"`})}},
+			queries: []string{containers("docker_container_cpu", "usage_percent", "cpu", container)}},
 		{name: "Memory", kind: line, w: 4, h: 4, unit: "B", binary: true,
-			queries: []string{total("docker_container_mem", container, []string{"container_name", "engine_host"}, nil, []string{`mean("usage") AS "v"`}, []string{`sum("v") AS "memory"`})}},
+			queries: []string{containers("docker_container_mem", "usage", "memory", container)}},
 	}}
 }

@@ -2,12 +2,11 @@ package main
 
 func swarmBoard() dashboard {
 	const service = "com.docker.swarm.service.name"
-	origin := []string{"container_name", "engine_host"}
 	cpu := func(where string, tags ...string) string {
-		return total("docker_container_cpu", where, origin, tags, []string{`mean("usage_percent") AS "v"`}, []string{`sum("v") AS "cpu"`})
+		return containers("docker_container_cpu", "usage_percent", "cpu", where, tags...)
 	}
 	memory := func(where string, tags ...string) string {
-		return total("docker_container_mem", where, origin, tags, []string{`mean("usage") AS "v"`}, []string{`sum("v") AS "memory"`})
+		return containers("docker_container_mem", "usage", "memory", where, tags...)
 	}
 	missing := func(tags ...string) string {
 		return total("docker_swarm", "", []string{"service_name"}, tags, []string{`last("tasks_desired") - last("tasks_running") AS "v"`}, []string{`sum("v") AS "missing"`})
@@ -15,8 +14,8 @@ func swarmBoard() dashboard {
 	return dashboard{id: 1004, slug: "swarm", name: "Sluice: Swarm", variables: []any{points}, cells: []cell{
 		{name: "Tasks running", kind: single, w: 3, h: 2, colors: calm, queries: []string{total("docker_swarm", "", []string{"service_name"}, nil, []string{`last("tasks_running") AS "v"`}, []string{`sum("v") AS "tasks"`})}},
 		{name: "Tasks missing", kind: single, w: 3, h: 2, colors: lights("1", "5"), note: "Wanted by the swarm and not running.", queries: []string{missing()}},
-		{name: "Processor", kind: single, w: 3, h: 2, unit: " %", colors: calm, note: "Of all containers; 100 % is one core.", queries: []string{cpu("")}},
-		{name: "Memory", kind: single, w: 3, h: 2, unit: "B", binary: true, digits: 1, colors: calm, queries: []string{memory("")}},
+		{name: "Processor", kind: single, w: 3, h: 2, unit: " %", colors: calm, note: "Of all containers, on average of the time shown; 100 % is one core.", queries: []string{onAverage("cpu", cpu(""))}},
+		{name: "Memory", kind: single, w: 3, h: 2, unit: "B", binary: true, digits: 1, colors: calm, note: "Of all containers, on average of the time shown.", queries: []string{onAverage("memory", memory(""))}},
 
 		{name: "Tasks, by service", kind: steps, w: 8, h: 4, queries: []string{over("docker_swarm", "", []string{"service_name"}, `last("tasks_running") AS "running"`)}},
 		{name: "How to read this", kind: note, w: 4, h: 4, note: "### Swarm\n\nWhat Telegraf reads from Docker every ten seconds: containers on each node, tasks on a manager.\n\n- **Processor**: 100 % is one core.\n- **Memory** without the page cache.\n" +
@@ -30,7 +29,7 @@ func swarmBoard() dashboard {
 		{name: "Memory, by node", kind: line, w: 4, h: 4, unit: "B", binary: true, queries: []string{memory("", "engine_host")}},
 
 		{name: "Containers, by node", kind: line, w: 4, h: 4, queries: []string{over("docker", "", []string{"engine_host"}, `mean("n_containers_running") AS "containers"`)}},
-		{name: "Services now", kind: table, w: 8, h: 4, columns: []column{{"time", ""}, {"docker_swarm.service_name", "service"}, {"docker_swarm.running", "running"}, {"docker_swarm.desired", "wanted"}},
+		{name: "Services now", kind: table, w: 8, h: 4, columns: []column{{"time", ""}, {"service_name", "service"}, {"docker_swarm.running", "running"}, {"docker_swarm.desired", "wanted"}},
 			queries: []string{`SELECT last("tasks_running") AS "running", last("tasks_desired") AS "desired" FROM ` + from("docker_swarm") + ` WHERE ` + within + ` GROUP BY "service_name"`}},
 	}}
 }

@@ -42,7 +42,8 @@ const (
 	note    kind = "note"
 )
 
-// column renames a column of a table; no title hides it.
+// column renames a column of a table; no title hides it. A field's name begins with its measurement, that of a tag by
+// which the query groups does not.
 type column struct{ name, title string }
 
 type object = map[string]any
@@ -103,7 +104,11 @@ func (c cell) object(id string) object {
 		base = "2"
 	}
 	colors := c.colors
-	if colors == nil {
+	switch {
+	case colors != nil:
+	case c.kind == table:
+		colors = plain
+	default:
 		colors = palette
 	}
 	// A label of one space: without any the name of the first line is written there.
@@ -128,7 +133,10 @@ func (c cell) object(id string) object {
 }
 
 // palette are the colours of lines, which Chronograf blends into as many as there are.
-var palette = scale("#31C0F6", "#A500A5", "#FF7E27")
+var palette = scale("#31C0F6", "#B894FF", "#FFB94A")
+
+// plain is for tables, which would take the colours of lines for those of numbers.
+var plain = []any{threshold("-1000000000000000000", "#BEC2CC", "mist")}
 
 // calm is the colour of numbers that are neither good nor bad.
 var calm = []any{threshold("-1000000000000000000", "#00C9FF", "laser")}
