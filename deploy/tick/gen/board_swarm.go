@@ -14,8 +14,8 @@ func swarmBoard() dashboard {
 	return dashboard{id: 1004, slug: "swarm", name: "Sluice: Swarm", variables: []any{points}, cells: []cell{
 		{name: "Tasks running", kind: single, w: 3, h: 2, colors: calm, queries: []string{total("docker_swarm", "", []string{"service_name"}, nil, []string{`last("tasks_running") AS "v"`}, []string{`sum("v") AS "tasks"`})}},
 		{name: "Tasks missing", kind: single, w: 3, h: 2, colors: lights("1", "5"), note: "Wanted by the swarm and not running.", queries: []string{missing()}},
-		{name: "Processor", kind: single, w: 3, h: 2, unit: " %", colors: calm, note: "Of all containers, on average of the time shown; 100 % is one core.", queries: []string{onAverage("cpu", cpu(""))}},
-		{name: "Memory", kind: single, w: 3, h: 2, unit: "B", binary: true, digits: 1, colors: calm, note: "Of all containers, on average of the time shown.", queries: []string{onAverage("memory", memory(""))}},
+		{name: "Processor", kind: single, w: 3, h: 2, unit: " %", colors: calm, note: "Of all containers, on average of the time shown; 100 % is one core.", queries: []string{onAverage("cpu", 1, cpu(""))}},
+		{name: "Memory", kind: single, w: 3, h: 2, unit: " MiB", colors: calm, note: "Of all containers, on average of the time shown.", queries: []string{onAverage("memory", 1<<20, memory(""))}},
 
 		{name: "Tasks, by service", kind: steps, w: 8, h: 4, queries: []string{over("docker_swarm", "", []string{"service_name"}, `last("tasks_running") AS "running"`)}},
 		{name: "How to read this", kind: note, w: 4, h: 4, note: "### Swarm\n\nWhat Telegraf reads from Docker every ten seconds: containers on each node, tasks on a manager.\n\n- **Processor**: 100 % is one core.\n- **Memory** without the page cache.\n" +

@@ -119,9 +119,10 @@ func (c cell) object(id string) object {
 	for _, f := range c.columns {
 		fields = append(fields, object{"internalName": f.name, "displayName": f.title, "visible": f.title != ""})
 	}
+	// Lines of services or tasks, which may be many, are named under the pointer only.
 	legend := object{}
-	if c.h >= 4 && (c.kind == line || c.kind == stacked || c.kind == steps) {
-		legend = object{"type": "static", "orientation": "bottom"}
+	if c.kind == line || c.kind == stacked || c.kind == steps {
+		legend = staticLegend(c.queries)
 	}
 	return object{
 		"i": id, "x": c.x, "y": c.y, "w": c.w, "h": c.h, "name": c.name, "type": c.kind, "queries": queries,
@@ -160,4 +161,15 @@ func threshold(value, hex, name string) object {
 		id = "base"
 	}
 	return object{"id": id, "type": "text", "hex": hex, "name": name, "value": value}
+}
+
+// staticLegend names the lines below a picture where their number is known: no tag, or one of proxies and nodes.
+func staticLegend(queries []string) object {
+	for _, q := range queries {
+		outer := q[strings.LastIndex(q, "GROUP BY"):]
+		if strings.Contains(strings.NewReplacer(`"server"`, "", `"engine_host"`, "").Replace(outer), `"`) {
+			return object{}
+		}
+	}
+	return object{"type": "static", "orientation": "bottom"}
 }

@@ -31,16 +31,17 @@ func total(measurement, where string, origins, tags []string, inner, outer []str
 		strings.Join(outer, ", "), strings.Join(inner, ", "), from(measurement), and(where, within), by(append(append([]string(nil), tags...), origins...)), within, by(tags))
 }
 
-// containers adds up what containers use. Docker tells of each at another moment, ten seconds apart: between two points of
-// a container a line is drawn, so that every sum is of all of them; one that is gone ends with its last point.
+// containers adds up what containers use. Docker tells of each at another moment, Telegraf asks every ten seconds: only over
+// ten seconds is there a point of all of them.
 func containers(measurement, field, name, where string, tags ...string) string {
-	inner := fmt.Sprintf(`SELECT mean(%q) AS "v" FROM %s WHERE %s GROUP BY time(:interval:)%s fill(linear)`, field, from(measurement), and(where, within), by(append(append([]string(nil), tags...), "container_name", "engine_host")))
-	return fmt.Sprintf(`SELECT sum("v") AS %q FROM (%s) WHERE %s GROUP BY time(:interval:)%s fill(none)`, name, inner, within, by(tags))
+	each := fmt.Sprintf(`SELECT mean(%q) AS "v" FROM %s WHERE %s GROUP BY time(10s)%s fill(none)`, field, from(measurement), and(where, within), by(append(append([]string(nil), tags...), "container_name", "engine_host")))
+	all := fmt.Sprintf(`SELECT sum("v") AS "v" FROM (%s) WHERE %s GROUP BY time(10s)%s fill(none)`, each, within, by(tags))
+	return fmt.Sprintf(`SELECT mean("v") AS %q FROM (%s) WHERE %s GROUP BY time(:interval:)%s fill(none)`, name, all, within, by(tags))
 }
 
-// onAverage is one number for all of the time that the page shows.
-func onAverage(name, query string) string {
-	return fmt.Sprintf(`SELECT mean(%q) AS %q FROM (%s)`, name, name, query)
+// onAverage is one number for all of the time that the page shows, divided by a unit.
+func onAverage(name string, unit int, query string) string {
+	return fmt.Sprintf(`SELECT mean(%q) / %d AS %q FROM (%s)`, name, unit, name, query)
 }
 
 // haproxy adds up over all proxies and their backends or frontends.
