@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -10,22 +11,39 @@ import (
 	"sluice/routing"
 )
 
-// TestTheGuideForDockerFlowProxyIsTrue runs the stack file in it through `proxy check`, and looks for every label.
-func TestTheGuideForDockerFlowProxyIsTrue(t *testing.T) {
-	page, err := os.ReadFile("../../docs/coming-from-docker-flow-proxy.md")
+// TestExamplesOfThePagesAreUsable runs every stack file of the documentation that says so (`yaml check`) through `proxy check`; what
+// stands below it, when it begins with the file's name, is what that says.
+func TestExamplesOfThePagesAreUsable(t *testing.T) {
+	pages, err := filepath.Glob("../../docs/*.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	example := regexp.MustCompile("(?s)```yaml check\n(.*?)```\n\n    (stack.yml:.*?)\n\n").FindSubmatch(page)
-	if example == nil {
-		t.Fatal("there is no example with what proxy check says of it")
+	examples := 0
+	for _, page := range pages {
+		content, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, example := range regexp.MustCompile("(?s)```yaml check\n(.*?)```\n\n(    stack.yml:.*?\n\n)?").FindAllSubmatch(content, -1) {
+			examples++
+			var said strings.Builder
+			if err := check(&said, "stack.yml", example[1], "", routing.Options{Network: "proxy", EntryPorts: []int{80, 443}}); err != nil {
+				t.Errorf("%s: %v", page, err)
+			}
+			if got, want := strings.TrimSpace(said.String()), strings.TrimSpace(string(example[2])); got != want {
+				t.Errorf("%s: proxy check says\n%s\nthe page\n%s", page, got, want)
+			}
+		}
 	}
-	var said strings.Builder
-	if err := check(&said, "stack.yml", example[1], "", routing.Options{Network: "proxy", EntryPorts: []int{80, 443}}); err != nil {
-		t.Errorf("check: %v", err)
+	if examples < 2 {
+		t.Errorf("%d examples were found", examples)
 	}
-	if got := strings.TrimSpace(said.String()); got != string(example[2]) {
-		t.Errorf("proxy check says\n%s\nthe page\n%s", got, example[2])
+}
+
+func TestTheGuideForDockerFlowProxyNamesEveryLabel(t *testing.T) {
+	page, err := os.ReadFile("../../docs/coming-from-docker-flow-proxy.md")
+	if err != nil {
+		t.Fatal(err)
 	}
 	for _, l := range routing.Labels.Specs {
 		if !strings.Contains(string(page), "`"+l.Name+"`") {

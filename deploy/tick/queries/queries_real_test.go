@@ -20,6 +20,10 @@ func TestInfluxDBTakesEveryQuery(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	examples, err := queries.Alerts("../alerts/example")
+	if err != nil {
+		t.Fatal(err)
+	}
 	policies, err := os.ReadFile("../influxdb-policies.influxql")
 	if err != nil {
 		t.Fatal(err)
@@ -38,7 +42,7 @@ func TestInfluxDBTakesEveryQuery(t *testing.T) {
 	for _, q := range boards {
 		server.InfluxQL(q.Fill(span, map[string]string{":service:": "demo_app"}))
 	}
-	for _, q := range alerts {
+	for _, q := range append(alerts, examples...) {
 		if err := queries.Check(q.Text); err != nil {
 			t.Errorf("%s: %v", q.Where, err)
 		}
