@@ -14,7 +14,7 @@ import (
 
 // isShown asks everything that dashboards and alerts ask, of what the run before has written. Nothing may be without data but
 // what says so in its note.
-func isShown(s *stack) {
+func isShown(s *stack, service string) {
 	t := s.t
 	dir := filepath.Join(s.root, "deploy", "tick")
 	// Telegraf and the continuous queries take their time; the test does not wait for the latter's five minutes.
@@ -43,7 +43,7 @@ func isShown(s *stack) {
 	} {
 		for _, q := range boards {
 			asked++
-			text := q.Fill(span, map[string]string{":points:": policy, ":service:": appName})
+			text := q.Fill(span, map[string]string{":points:": policy, ":service:": service})
 			// One hour has no rate.
 			if s.rows(t, text) == 0 && !q.Empty && policy != `"telegraf"."hours"` {
 				t.Errorf("%s has no data of %s: %s", q.Where, policy, text)
