@@ -15,6 +15,7 @@ check: ## formatting, vet, staticcheck, generated documentation, scripts
 	go vet ./...
 	go tool staticcheck ./...
 	go run ./docs/gen --check
+	go run ./deploy/tick/gen --check
 	@! command -v shellcheck || shellcheck -x -P scripts scripts/* .ci/run deploy/images/*-entrypoint
 
 test: ready check ## everything, against the real HAProxy, InfluxDB, Docker and swarm; none left out
@@ -41,8 +42,9 @@ bench: ## what Sluice promises, each row beside a reference: a table, and bench/
 micro: ## the Go benchmarks of all packages
 	go test -run '^$$' -bench . -benchmem ./...
 
-docs: ## write the generated documentation
+docs: ## write the generated documentation and dashboards
 	go run ./docs/gen
+	go run ./deploy/tick/gen
 
 picture: ## docs/demo.png and docs/demo-dark.png, from the demo's last run
 	scripts/setup go chromium

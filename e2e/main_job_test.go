@@ -17,6 +17,7 @@ func TestMainJob(t *testing.T) {
 	// The order matters: each part begins where the one before left the swarm, with one replica.
 	t.Run("it scales up and down with the load and no request fails", func(t *testing.T) { scalesWithoutLoss(s.in(t)) })
 	t.Run("connections and decisions are in InfluxDB", func(t *testing.T) { isRecorded(s.in(t)) })
+	t.Run("dashboards and alerts have data", func(t *testing.T) { isShown(s.in(t), appName) })
 	t.Run("what is killed comes back and the scaling stays right", func(t *testing.T) { survives(s.in(t)) })
 }
 

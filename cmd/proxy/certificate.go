@@ -106,7 +106,7 @@ func (c *certificates) look(dir, name string, now time.Time) (used *certificate,
 			used = &f.good[i]
 			break
 		}
-		reason = cmp.Or(reason, "HAProxy refuses it: "+said)
+		reason = cmp.Or(reason, refuses+"it: "+said)
 	}
 	if used != nil && reason != "" {
 		reason += "; what it held before goes on serving"

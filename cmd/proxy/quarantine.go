@@ -52,7 +52,7 @@ func (r *reconciler) withoutRefused(t routing.Table, problems []label.Problem) (
 		past, known := r.refused[b.Name]
 		refused := known && past.fingerprint == t.Fingerprint(b)
 		if refused {
-			problems = append(problems, label.Problem{Service: b.Service, Label: b.Labels["backend"], Value: b.Name, Reason: "HAProxy refuses its backend: " + past.reason})
+			problems = append(problems, label.Problem{Service: b.Service, Label: b.Labels["backend"], Value: b.Name, Reason: refuses + "its backend: " + past.reason})
 		}
 		return !refused
 	})

@@ -113,7 +113,12 @@ func owners(t routing.Table) map[string]owner {
 }
 
 // figures are what the controller tells of itself in the statistics.
-func (r *reconciler) figures() figures { return r.view.Load().Done }
+func (r *reconciler) figures() figures {
+	v := r.view.Load()
+	f := v.Done
+	f.failure, f.failedAt = v.Failure, v.FailedAt
+	return f
+}
 
 // run looks again at every hint and otherwise after the pause that the last step asked for.
 func (r *reconciler) run(ctx context.Context, hints <-chan struct{}) {
@@ -205,6 +210,7 @@ func (r *reconciler) step(ctx context.Context) (pause time.Duration, err error) 
 	}
 	r.show(func(v *view) {
 		r.done.services, r.done.routes, r.done.problems = int64(len(d.services)), int64(len(d.table.AllRoutes())), int64(len(d.problems))
+		r.done.quarantined, r.done.problem = worst(d.problems)
 		next := view{Table: d.table, Services: d.services, Config: r.saved.Text, Declared: declared, TLS: d.served, Problems: d.problems, Waiting: d.waiting,
 			Applied: v.Applied || applied, HAProxyOK: true, Done: r.done, owners: owners(d.table)}
 		if away != nil { // once will say so again; nobody shall see it well in between

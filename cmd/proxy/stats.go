@@ -35,6 +35,10 @@ type figures struct {
 	reloads, commands          int64 // since the start
 	services, routes, problems int64 // now
 	reloadReason               string
+	quarantined                int64     // backends and certificates that HAProxy refuses, now
+	problem                    string    // the first of the problems, those of the quarantine before others
+	failure                    string    // why the last step failed; "" when it did not
+	failedAt                   time.Time // since when
 }
 
 // exporter reads what HAProxy counts and hands it on. It is one goroutine, so HAProxy never has two of its questions.
@@ -213,7 +217,9 @@ func (e *exporter) own(at time.Time) influx.Point {
 			influx.Field{Key: "commands", Value: f.commands},
 			influx.Field{Key: "services", Value: f.services},
 			influx.Field{Key: "routes", Value: f.routes},
-			influx.Field{Key: "problems", Value: f.problems})
+			influx.Field{Key: "problems", Value: f.problems},
+			influx.Field{Key: "quarantined", Value: f.quarantined})
+		fields = append(fields, f.trouble(at)...)
 		if f.reloads != e.reloads {
 			e.reloads = f.reloads
 			fields = append(fields, influx.Field{Key: "reload_reason", Value: f.reloadReason})

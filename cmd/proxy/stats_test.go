@@ -225,7 +225,9 @@ func TestExporterTakesALastPoint(t *testing.T) {
 
 func TestOwnPointIsInTheSchema(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := newExporter(nil, exportSettings{interval: time.Second, figures: func() figures { return figures{reloads: 1, reloadReason: "new service"} }}, zerolog.Nop())
+		e := newExporter(nil, exportSettings{interval: time.Second, figures: func() figures {
+			return figures{reloads: 1, reloadReason: "new service", problem: "shop com.df.port: is no port", failure: "read the swarm", failedAt: time.Now()}
+		}}, zerolog.Nop())
 		var schema haproxystats.Measurement
 		for _, m := range haproxystats.Schema() {
 			if m.Name == haproxystats.Proxy {

@@ -69,7 +69,7 @@ func (f *tlsFiles) ofServices(t routing.Table, now time.Time) (kept routing.Tabl
 		}
 		sum := sha256.Sum256(c.PEM)
 		if said, refused := f.refused[sum]; refused {
-			report("HAProxy refuses it: " + said)
+			report(refuses + "it: " + said)
 			return true
 		}
 		one, parsed := f.services[sum]

@@ -12,7 +12,8 @@ COPY scaler /bin/scaler
 USER 65534:65534
 VOLUME /var/lib/sluice
 EXPOSE 8081
-# A probe costs about 0.1 s of a core. Until the first one has passed the swarm calls the task "starting".
-HEALTHCHECK --interval=5s --timeout=3s --start-period=10s --retries=3 CMD ["scaler", "health"]
+# A probe costs about 0.1 s of a core, and on a machine that is short of cores it waits: what serves must not be ended for
+# that. Until the first one has passed the swarm calls the task "starting".
+HEALTHCHECK --interval=5s --timeout=10s --start-period=10s --retries=5 CMD ["scaler", "health"]
 ENTRYPOINT ["scaler"]
 CMD ["run"]
