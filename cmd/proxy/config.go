@@ -38,7 +38,7 @@ type routeSettings struct {
 	TimeoutHTTPRequest   seconds `env:"TIMEOUT_HTTP_REQUEST" default:"5" help:"Seconds until a client must have sent its request."`
 	TimeoutHTTPKeepAlive seconds `env:"TIMEOUT_HTTP_KEEP_ALIVE" default:"15" help:"Seconds a connection may wait for its next request."`
 	HardStopAfter        seconds `env:"HARD_STOP_AFTER" default:"900" help:"Seconds after which an old HAProxy worker ends connections that are still open."`
-	MaxOldWorkers        int     `env:"MAX_OLD_WORKERS" default:"50" help:"Old HAProxy workers that may finish connections at a time; a reload beyond that ends the oldest. Reloads get rarer before: each old worker makes the pause between two of them 0.1 seconds longer."`
+	MaxOldWorkers        int     `env:"MAX_OLD_WORKERS" default:"50" help:"Old HAProxy workers that may finish connections at a time; a reload beyond that ends the oldest; 0 is no limit. Reloads get rarer before: each old worker makes the pause between two of them 0.1 seconds longer."`
 }
 
 // seconds is a duration given as a bare number, as Docker Flow Proxy has it, or in Go's form.

@@ -59,6 +59,7 @@ type reconciler struct {
 	saved      routing.Config // as it is on disk
 	hinted     time.Time      // when the last event came
 	done       figures
+	quiet      quiet
 	view       atomic.Pointer[view]
 }
 
@@ -124,7 +125,7 @@ func (r *reconciler) run(ctx context.Context, hints <-chan struct{}) {
 		case <-wait.C:
 		case <-hints:
 			r.lister.forget()
-			r.unsettled, r.hinted = time.Time{}, time.Now()
+			r.unsettled, r.hinted, r.quiet = time.Time{}, time.Now(), quiet{}
 			wait.Reset(pauseBetween)
 			<-wait.C
 		}
@@ -146,6 +147,7 @@ func (r *reconciler) once(ctx context.Context) time.Duration {
 		}
 		return pause
 	}
+	r.quiet = quiet{}
 	now := *r.view.Load()
 	if now.Failure == "" {
 		now.FailedAt = time.Now()
@@ -182,6 +184,10 @@ func (r *reconciler) step(ctx context.Context) (pause time.Duration, err error) 
 		return 0, away
 	}
 	wish := r.declared.current()
+	if away == nil && r.rests(now, swarm, wish) {
+		return r.pause(now, now.Sub(r.hinted) < fastAfter || swarm.converges, false, swarm), nil
+	}
+	r.quiet = quiet{}
 	d, err := r.decide(ctx, now, running, swarm.services, wish.services)
 	if err != nil {
 		return 0, err
@@ -219,6 +225,7 @@ func (r *reconciler) step(ctx context.Context) (pause time.Duration, err error) 
 		return 0, away
 	}
 	moving := now.Sub(r.hinted) < fastAfter || swarm.converges || len(d.waiting) > 0 || plan.Leaving > 0
+	r.settled(now, swarm, wish.version, d, len(d.waiting) > 0 || plan.Leaving > 0 || plan.Reload != "" || len(plan.Commands) > 0)
 	return r.pause(now, moving, r.change.shape != "", swarm), nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"reflect"
 	"slices"
 	"time"
 
@@ -42,9 +43,11 @@ type lister struct {
 	networks map[string]string // ID -> name
 	listed   time.Time         // zero: list again
 
-	last  listing   // the last complete one
-	away  error     // of the last attempt
-	asked time.Time // when it ended
+	changed bool         // services or networks, since the last complete listing
+	tasks   []swarm.Task // of the last complete listing, by ID
+	last    listing      // the last complete one
+	away    error        // of the last attempt
+	asked   time.Time    // when it ended
 }
 
 // listing is one complete look at the swarm.
@@ -54,6 +57,7 @@ type listing struct {
 	complete  bool          // false: nothing was ever read
 	converges bool          // a task is on its way up or down, or an update is in progress
 	cost      time.Duration // how long the engine took
+	version   uint64        // the same as long as nothing else was seen
 }
 
 // A manager's engine that hangs must not hold up what the API waits for.
@@ -77,21 +81,24 @@ func (l *lister) look(ctx context.Context, now time.Time, apiWaits bool) (listin
 	return l.last, err
 }
 
-// list answers a complete listing or an error, never a part of one.
+// list answers a complete listing or an error, never a part of one. What is as it was last time is the last listing
+// itself.
 func (l *lister) list(ctx context.Context, now time.Time) (listing, error) {
 	if now.Sub(l.listed) > servicesMaxAge {
 		services, err := l.swarm.Services(ctx, swarm.Filter{Label: notifyLabel})
 		if err != nil {
 			return listing{}, err
 		}
-		networks, err := l.swarm.Networks(ctx)
+		list, err := l.swarm.Networks(ctx)
 		if err != nil {
 			return listing{}, err
 		}
-		l.services, l.listed, l.networks = services, now, map[string]string{}
-		for _, n := range networks {
-			l.networks[n.ID] = n.Name
+		networks := map[string]string{}
+		for _, n := range list {
+			networks[n.ID] = n.Name
 		}
+		l.changed = l.changed || !maps.Equal(networks, l.networks) || !reflect.DeepEqual(services, l.services)
+		l.services, l.listed, l.networks = services, now, networks
 	}
 	ids := make([]string, 0, len(l.services))
 	for _, s := range l.services {
@@ -101,9 +108,22 @@ func (l *lister) list(ctx context.Context, now time.Time) (listing, error) {
 	if err != nil {
 		return listing{}, err
 	}
+	slices.SortFunc(tasks, func(a, b swarm.Task) int { return cmp.Compare(a.ID, b.ID) })
+	if l.last.complete && !l.changed && slices.EqualFunc(tasks, l.tasks, sameTask) {
+		result := l.last
+		result.cost = time.Since(now)
+		return result, nil
+	}
 	result := convert(l.services, tasks, l.networks)
-	result.cost = time.Since(now)
+	result.cost, result.version = time.Since(now), l.last.version+1
+	l.tasks, l.changed = tasks, false
 	return result, nil
+}
+
+// sameTask tells whether routing would see no difference.
+func sameTask(a, b swarm.Task) bool {
+	return a.ID == b.ID && a.ServiceID == b.ServiceID && a.NodeID == b.NodeID && a.Slot == b.Slot && a.Desired == b.Desired && a.State == b.State &&
+		a.Since.Equal(b.Since) && maps.Equal(a.Addresses, b.Addresses)
 }
 
 // forget makes the next list read the services again.
