@@ -44,19 +44,31 @@ func floored(text string) (string, error) {
 	lines := 0
 	for line := range strings.Lines(text) {
 		word := strings.TrimSpace(line)
-		looksUp := strings.HasPrefix(word, "http-request set-var(txn.") && !strings.Contains(word, "handover") || strings.HasPrefix(word, "use_backend ")
-		if !looksUp {
+		switch {
+		case strings.HasPrefix(word, "http-request set-var(txn.") || strings.HasPrefix(word, "http-request allow "):
+			lines++
+		case word == "use_backend %[var(txn.be)]":
+			lines++
+			b.WriteString("    use_backend %[req.hdr(x-backend)]\n")
+		default:
 			b.WriteString(line)
-			continue
-		}
-		if lines++; strings.HasPrefix(word, "use_backend ") {
-			b.WriteString("    use_backend handover if { var(txn.be) -m found }\n    use_backend %[req.hdr(x-backend)]\n")
 		}
 	}
 	if lines < 4 {
 		return "", fmt.Errorf("found %d lines of the lookup: has the template changed?", lines)
 	}
 	return b.String(), nil
+}
+
+// named chooses the backend by name from a header and does nothing else at all: the floor of any routing.
+func named(t routing.Table, address string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, plain, address)
+	b.WriteString("    use_backend %[req.hdr(x-backend)]\n")
+	for _, backend := range t.Backends {
+		fmt.Fprintf(&b, "backend %s\n"+answer, backend.Name)
+	}
+	return b.String()
 }
 
 // bare is a HAProxy that has nothing to decide.

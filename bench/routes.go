@@ -17,41 +17,73 @@ func measurements() []measurement {
 
 // contestant is one configuration that answers the same requests.
 type contestant struct {
-	name  string
-	files map[string][]byte
-	rates []float64
-	cpus  []float64
+	name   string
+	files  map[string][]byte
+	engine *engine
+	rates  []float64
+	cpus   []float64
 }
 
-// routing measures requests/s through the rendered configuration, beside the floor of any routing, a HAProxy that has
-// nothing to decide, and the chain of ACLs.
+// contestants serve the same routes: ours, the floor of any routing, our fixed lines with the floor's choice, a HAProxy that
+// has nothing to decide, and the chain of ACLs. Each has an address of its own.
+func contestants(s site) (sides []*contestant, err error) {
+	for _, name := range []string{"ours", "floor", "fixed", "bare", "chain"} {
+		address, err := freeAddress()
+		if err != nil {
+			return nil, err
+		}
+		config, table, err := s.render(address)
+		if err != nil {
+			return nil, err
+		}
+		c := &contestant{name: name, files: map[string][]byte{}, engine: &engine{address: address}}
+		var text string
+		switch name {
+		case "ours":
+			c.files, text = config.Files(), answering(config.Text)
+		case "fixed":
+			text, err = floored(answering(config.Text))
+		case "floor":
+			text = named(table, address)
+		case "bare":
+			text = bare(address)
+		case "chain":
+			text = chained(table, address)
+		}
+		if err != nil {
+			return nil, err
+		}
+		c.files["haproxy.cfg"] = []byte(text)
+		sides = append(sides, c)
+	}
+	return sides, nil
+}
+
+// routing measures requests/s through the rendered configuration beside the references. All serve all the time and are
+// asked in turns, and a ratio is that of one round, so what else the machine does meets all of them.
 func (b bench) routing(ctx context.Context, n int) ([]row, error) {
-	address, err := freeAddress()
-	if err != nil {
-		return nil, err
-	}
 	s := newSite(n, 1)
-	config, table, err := s.render(address)
+	sides, err := contestants(s)
 	if err != nil {
 		return nil, err
 	}
-	ours := config.Files()
-	ours["haproxy.cfg"] = []byte(answering(config.Text))
-	floor, err := floored(answering(config.Text))
-	if err != nil {
-		return nil, err
-	}
-	text := func(config string) map[string][]byte { return map[string][]byte{"haproxy.cfg": []byte(config)} }
-	floorFiles := config.Files()
-	floorFiles["haproxy.cfg"] = []byte(floor)
-	sides := []*contestant{{name: "ours", files: ours}, {name: "floor", files: floorFiles}, {name: "bare", files: text(bare(address))}, {name: "chain", files: text(chained(table, address))}}
 	lua, err := script(b.dir, s.requests)
 	if err != nil {
 		return nil, err
 	}
+	for _, side := range sides {
+		if side.engine, err = serve(ctx, b.dir, side.files, side.engine.address); err != nil {
+			return nil, fmt.Errorf("%s: %w", side.name, err)
+		}
+		defer side.engine.stop()
+		if _, err := load(ctx, side.engine, lua, 1); err != nil { // warm
+			return nil, fmt.Errorf("%s: %w", side.name, err)
+		}
+	}
 	for round := range b.rounds {
-		for _, side := range sides {
-			l, err := side.round(ctx, b, address, lua)
+		for i := range sides {
+			side := sides[(i+round)%len(sides)]
+			l, err := load(ctx, side.engine, lua, 2)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", side.name, err)
 			}
@@ -59,25 +91,13 @@ func (b bench) routing(ctx context.Context, n int) ([]row, error) {
 			b.say("  round %d %-6s %8.0f requests/s %6.1f µs", round+1, side.name, l.rate, l.cpu)
 		}
 	}
-	rates, cpus := map[string]float64{}, map[string]float64{}
-	for _, side := range sides {
-		rates[side.name], cpus[side.name] = median(side.rates), median(side.cpus)
-	}
 	name := fmt.Sprintf("routing %d services", n)
-	chain := row{Name: name + ", DFP's ACL chain against bare", Unit: "requests/s", Ours: rates["chain"], Reference: rates["bare"], Ratio: rates["chain"] / rates["bare"]}
-	cpu := row{Name: name + ", CPU per request against the floor", Unit: "µs", Ours: cpus["ours"], Reference: cpus["floor"], Ratio: cpus["ours"] / cpus["floor"]}
-	return []row{against(name+" against the floor", "requests/s", rates["ours"], rates["floor"], 0.95, true),
-		against(name+" against bare", "requests/s", rates["ours"], rates["bare"], 0.85, true), chain, cpu}, nil
-}
-
-func (c *contestant) round(ctx context.Context, b bench, address, lua string) (loaded, error) {
-	e, err := serve(ctx, b.dir, c.files, address)
-	if err != nil {
-		return loaded{}, err
-	}
-	defer e.stop()
-	if _, err := load(ctx, e, lua, 1); err != nil { // warm
-		return loaded{}, err
-	}
-	return load(ctx, e, lua, 3)
+	ours, floor, fixed, bare, chain := sides[0], sides[1], sides[2], sides[3], sides[4]
+	return []row{
+		paired(name+" against the floor", "requests/s", ours.rates, floor.rates, 0.95, true),
+		paired(name+" against bare", "requests/s", ours.rates, bare.rates, 0.85, true),
+		paired(name+", DFP's ACL chain against bare", "requests/s", chain.rates, bare.rates, 0, true),
+		paired(name+", CPU against the floor", "µs", ours.cpus, floor.cpus, 0, false),
+		paired(name+", CPU against bare", "µs", ours.cpus, bare.cpus, 0, false),
+		paired(name+", CPU against a header's choice in our frontend", "µs", ours.cpus, fixed.cpus, 0, false)}, nil
 }

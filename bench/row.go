@@ -35,6 +35,22 @@ func against(name, unit string, ours, reference, goal float64, atLeast bool) row
 	return r
 }
 
+// paired is against for values that were measured in turns: the ratio is the median of the rounds' ratios, which what else
+// the machine did meanwhile changes less than the values. A goal of 0 is none.
+func paired(name, unit string, ours, reference []float64, goal float64, atLeast bool) row {
+	ratios := make([]float64, len(ours))
+	for i := range ours {
+		ratios[i] = ours[i] / reference[i]
+	}
+	r := against(name, unit, median(ours), median(reference), goal, atLeast)
+	r.Ratio = median(ratios)
+	r.OK = r.Ratio >= goal == atLeast
+	if goal == 0 {
+		r.Goal, r.OK = "", false
+	}
+	return r
+}
+
 // limited makes a row with an absolute goal.
 func limited(name, unit string, ours, most float64) row {
 	return row{Name: name, Unit: unit, Ours: ours, Goal: fmt.Sprintf("<= %g %s", most, unit), OK: ours <= most}
@@ -121,8 +137,7 @@ func machine() string {
 	return fmt.Sprintf("%d cores of %s, %s, %s", runtime.NumCPU(), cpu, version, runtime.Version())
 }
 
-// median of values, which it sorts.
+// median of values.
 func median(values []float64) float64 {
-	slices.Sort(values)
-	return values[len(values)/2]
+	return slices.Sorted(slices.Values(values))[len(values)/2]
 }

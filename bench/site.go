@@ -57,7 +57,7 @@ func (s site) render(address string) (routing.Config, routing.Table, error) {
 		return routing.Config{}, table, fmt.Errorf("a service cannot be routed: %s", problems[0])
 	}
 	config, err := routing.Render(table, routing.Settings{
-		Entries: []routing.HTTPEntry{{Address: address}}, Handover: "abns@sluice-bench", HardStopAfter: time.Minute,
+		Entries: []routing.HTTPEntry{{Address: address}}, Handover: "abns@sluice-bench-" + address, HardStopAfter: time.Minute,
 		Timeouts: routing.Timeouts{Connect: 5 * time.Second, Client: 20 * time.Second, Server: 20 * time.Second, Queue: 30 * time.Second,
 			Tunnel: time.Hour, HTTPRequest: 5 * time.Second, HTTPKeepAlive: 15 * time.Second},
 	})

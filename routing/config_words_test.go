@@ -233,9 +233,10 @@ func (a auditor) isRaw(line string) bool {
 // auditFrame judges lines that have no origin because they are the same whoever asks.
 func (a auditor) auditFrame(line string, words []string) string {
 	text := strings.Join(words, " ")
-	for _, form := range []string{"http-request set-var(txn.be) ", "http-request set-var(txn.path) path,concat(/?) if ", "http-request set-var(txn.host) ", "http-request unset-var(txn.be) if ",
+	for _, form := range []string{"http-request set-var(txn.be) ", "http-request set-var(txn.path) path,concat(/?)", "http-request set-var(txn.host) ", "http-request unset-var(txn.be) if ",
+		"http-request allow if { var(txn.be) -m found }",
 		"tcp-request content set-var(txn.be) var(txn.sni),", "tcp-request content set-var(txn.sni) ", "tcp-request content accept ", "tcp-request content reject ", "tcp-request inspect-delay ",
-		"mode tcp", "no option idle-close-on-response", "use_backend %[var(txn.be)] if ", "default_backend https_", "server ", "frontend tcp_", "frontend sni_", "backend https_", "bind "} {
+		"mode tcp", "no option idle-close-on-response", "use_backend %[var(txn.be)]", "default_backend https_", "server ", "frontend tcp_", "frontend sni_", "backend https_", "bind "} {
 		if strings.HasPrefix(text, form) && !strings.ContainsAny(line, `'"`) {
 			return ""
 		}

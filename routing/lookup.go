@@ -21,6 +21,8 @@ type lookup struct {
 	lines   []line
 	maps    map[string][]Entry
 	markers int
+	ends    bool // an "allow" ends the work as soon as a backend is found
+	chosen  bool // a line since the last "allow" may have found one
 }
 
 // line is a line of the frontend, with the service and labels that asked for it; origin is "" for all of them.
@@ -43,14 +45,16 @@ type alternative struct {
 // Expressions of the frontend. txn.path is the path with "/?" behind it.
 const (
 	unfound = "!{ var(txn.be) -m found }"
+	found   = "{ var(txn.be) -m found }"
 	fastKey = "base,concat(/?)" // the host as it came, which is mostly its normal form
 	hostKey = "var(txn.host),concat(,txn.path)"
 	pathKey = "var(txn.path)"
 )
 
-// newLookup reads routes that rank has sorted.
-func newLookup(routes []Route) *lookup {
-	l := &lookup{maps: map[string][]Entry{routesMap: nil}}
+// newLookup reads routes that rank has sorted. Where it may, an "allow" behind each map ends the work, so that most
+// requests meet two lines of it; else each line has to ask whether a backend is found already.
+func newLookup(routes []Route, f frame) *lookup {
+	l := &lookup{maps: map[string][]Entry{routesMap: nil}, ends: f.Ends, chosen: f.Early}
 	var steps []step
 	blocks := split(routes, func(r Route) string { return fmt.Sprint(r.Priority, r.Bind) })
 	for i, block := range blocks {
@@ -61,10 +65,10 @@ func newLookup(routes []Route) *lookup {
 	}
 	if len(blocks) == 0 || len(blocks) == 1 && isFast(blocks[0]) {
 		// Keys of routes without host begin with a slash: a request without Host finds them here.
-		l.find(step{key: fastKey, file: routesMap, when: unfound, choices: choicesOf(steps, routesMap)})
+		l.find(step{key: fastKey, file: routesMap, choices: choicesOf(steps, routesMap)})
 	}
-	l.add("", "set-var(txn.path) path,concat(/?) if %s", unfound)
-	l.add("", "set-var(txn.host) req.hdr(host),host_only,lower,rtrim(.) if %s", unfound)
+	l.add("", "set-var(txn.path) path,concat(/?)%s", l.condition(""))
+	l.add("", "set-var(txn.host) req.hdr(host),host_only,lower,rtrim(.)%s", l.condition(""))
 	for _, s := range steps {
 		if s.condition != nil {
 			l.conditional(*s.condition, s.when)
@@ -72,10 +76,32 @@ func newLookup(routes []Route) *lookup {
 			l.find(s)
 		}
 	}
+	if last := len(l.lines) - 1; l.lines[last].text == "http-request allow if "+found {
+		l.lines = l.lines[:last] // nothing is left to be spared
+	}
 	return l
 }
 
-// step is one look into a map, or one route with a condition.
+// condition is what a line of the lookup asks for beside when: that nothing is found yet, unless an "allow" has seen to it.
+func (l *lookup) condition(when string) string {
+	if !l.ends || l.chosen {
+		when = " " + unfound + when
+	}
+	if when == "" {
+		return ""
+	}
+	return " if" + when
+}
+
+// leave ends the work for requests that have found a backend.
+func (l *lookup) leave(unless string) {
+	if l.ends {
+		l.add("", "allow if %s%s", found, unless)
+		l.chosen = unless != ""
+	}
+}
+
+// step is one look into a map, or one route with a condition; when are conditions, each behind a blank.
 type step struct {
 	key, file, when string
 	choices         []alternative
@@ -114,7 +140,7 @@ func split(routes []Route, key func(Route) string) (runs [][]Route) {
 
 // block gives the steps of routes with one priority and entry.
 func (l *lookup) block(routes []Route, index int) (steps []step) {
-	suffix, when := ".map", unfound
+	suffix, when := ".map", ""
 	if index > 0 {
 		suffix = fmt.Sprintf("-%d.map", index)
 	}
@@ -150,7 +176,7 @@ func (l *lookup) block(routes []Route, index int) (steps []step) {
 func (l *lookup) ordinary(steps []step, suffix string) []step {
 	file := "routes" + suffix
 	l.maps[file] = append(l.maps[file], []Entry(nil)...) // HAProxy wants the file
-	host, path := step{key: hostKey, file: file, when: unfound}, step{key: pathKey, file: file, when: unfound}
+	host, path := step{key: hostKey, file: file}, step{key: pathKey, file: file}
 	has := func(key string) bool { return slices.ContainsFunc(steps, func(s step) bool { return s.key == key }) }
 	if !has(hostKey) {
 		steps = append([]step{host}, steps...)
@@ -260,21 +286,28 @@ func (r Route) excluded() (keys []string) {
 // find looks into a map and then decides between the routes that a marker stands for. A marker that is left has no route
 // whose conditions hold: the search goes on.
 func (l *lookup) find(s step) {
-	text := line{fmt.Sprintf("http-request set-var(txn.be) %s,map_beg(%s) if %s", s.key, s.file, s.when), ""}
-	l.lines = append(l.lines, text)
-	for _, c := range s.choices {
-		for _, r := range c.routes {
-			l.add(r.Service+" "+r.Label, "set-var(txn.be) str(%s) if { var(txn.be) -m str %s }%s", r.Backend, c.marker, r.asks())
-		}
+	if l.chosen {
+		l.leave("")
 	}
+	l.add("", "set-var(txn.be) %s,map_beg(%s)%s", s.key, s.file, l.condition(s.when))
 	if len(s.choices) > 0 {
+		l.leave(" !{ var(txn.be) -m beg @ }")
+		for _, c := range s.choices {
+			for _, r := range c.routes {
+				l.add(r.Service+" "+r.Label, "set-var(txn.be) str(%s) if { var(txn.be) -m str %s }%s", r.Backend, c.marker, r.asks())
+			}
+		}
 		l.add("", "unset-var(txn.be) if { var(txn.be) -m beg @ }")
 	}
+	l.leave("")
 }
 
 // conditional takes the requests of one route by conditions alone.
 func (l *lookup) conditional(r Route, when string) {
-	text := when
+	text := l.condition(when)
+	if text == "" {
+		text = " if"
+	}
 	switch {
 	case r.HostMatch != "":
 		text += fmt.Sprintf(" { var(txn.host) -m %s %s }", r.HostMatch, patterns(r.Host))
@@ -298,7 +331,8 @@ func (l *lookup) conditional(r Route, when string) {
 			text += fmt.Sprintf(" !{ path -m %s %s }", r.PathMatch, patterns(path))
 		}
 	}
-	l.add(r.Service+" "+r.Label, "set-var(txn.be) str(%s) if %s%s", r.Backend, text, r.asks())
+	l.add(r.Service+" "+r.Label, "set-var(txn.be) str(%s)%s%s", r.Backend, text, r.asks())
+	l.chosen = true
 }
 
 // asks are the conditions beside host and path.

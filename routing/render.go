@@ -26,6 +26,7 @@ type Settings struct {
 	User, Group   string        // whom HAProxy's workers become; "" keeps the starter's
 	Maxconn       int           // per worker; 0 leaves it to HAProxy, which derives it from ulimit -n
 	HardStopAfter time.Duration // how long an old worker may finish its connections
+	OldWorkers    int           // how many of them there may be; the next reload ends the oldest. 0 is no limit
 	Timeouts      Timeouts
 	// TrustedProxies are the front proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.
 	TrustedProxies []netip.Prefix
@@ -73,9 +74,10 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 // Render writes the configuration of a table. Equal tables and settings give equal bytes. Every line that a label
 // asked for names the service and the label in a comment at its end.
 func Render(t Table, s Settings) (Config, error) {
-	find := newLookup(t.Routes)
-	c := Config{Maps: find.maps, Servers: map[string][]Server{}, ServerOptions: serverOptions(t.Backends)}
 	terminates := slices.ContainsFunc(s.Entries, func(e HTTPEntry) bool { return e.TLS })
+	fixed := newFrame(t, s, terminates)
+	find := newLookup(t.Routes, fixed)
+	c := Config{Maps: find.maps, Servers: map[string][]Server{}, ServerOptions: serverOptions(t.Backends)}
 	if terminates {
 		c.Certificates, c.Problems = certificateFiles(t, s.TLS)
 	}
@@ -83,14 +85,15 @@ func Render(t Table, s Settings) (Config, error) {
 	s.Entries = entriesBeside(t.Listeners, s)
 	head := struct {
 		Settings
+		frame
 		Shape  string
 		Bind   string // what makes an entry end TLS; "" where none does
 		Lookup []line
-	}{Settings: s, Lookup: append(find.lines, rawFrontend(t.Backends)...)}
+	}{Settings: s, frame: fixed, Lookup: append(find.lines, rawFrontend(t.Backends)...)}
 	if terminates {
 		head.Bind = s.TLS.bind(len(c.Certificates) > 0)
 	}
-	head.Lookup = append(head.Lookup, chosen(t, head.Bind != "")...)
+	head.Lookup = append(head.Lookup, fixed.chosen(t, terminates)...)
 	head.DefaultPath = cmp.Or(s.DefaultPath, "config")
 
 	var text strings.Builder
@@ -129,18 +132,6 @@ func Render(t Table, s Settings) (Config, error) {
 	}
 	c.Text = text.String() + backends.String()
 	return c, nil
-}
-
-// chosen are the lines behind the lookup, which use what it found.
-func chosen(t Table, terminates bool) (lines []line) {
-	if terminates {
-		lines = exchanges(t)
-	}
-	lines = append(lines, line{text: "use_backend %[var(txn.be)] if { var(txn.be) -m found }"})
-	if t.Default != "" {
-		lines = append(lines, t.defaultLine)
-	}
-	return lines
 }
 
 // options is what follows a server's name in haproxy.cfg and in `add server` alike. A server added at runtime takes

@@ -38,6 +38,7 @@ type routeSettings struct {
 	TimeoutHTTPRequest   seconds `env:"TIMEOUT_HTTP_REQUEST" default:"5" help:"Seconds until a client must have sent its request."`
 	TimeoutHTTPKeepAlive seconds `env:"TIMEOUT_HTTP_KEEP_ALIVE" default:"15" help:"Seconds a connection may wait for its next request."`
 	HardStopAfter        seconds `env:"HARD_STOP_AFTER" default:"900" help:"Seconds after which an old HAProxy worker ends connections that are still open."`
+	MaxOldWorkers        int     `env:"MAX_OLD_WORKERS" default:"50" help:"Old HAProxy workers that may finish connections at a time; a reload beyond that ends the oldest; 0 is no limit. Reloads get rarer before: each old worker makes the pause between two of them 0.1 seconds longer."`
 }
 
 // seconds is a duration given as a bare number, as Docker Flow Proxy has it, or in Go's form.
@@ -107,7 +108,7 @@ const maxSocket = 107 - len("-65535.4194304.tmp")
 func (r routeSettings) settings(dir string) (routing.Settings, error) {
 	// Several proxies of one network namespace have folders of their own, so the folder gives the socket its name.
 	own := sha256.Sum256([]byte(dir))
-	s := routing.Settings{Handover: fmt.Sprintf("abns@sluice-%x", own[:6]), Maxconn: r.Maxconn, HardStopAfter: time.Duration(r.HardStopAfter), TLS: r.tls(), Timeouts: routing.Timeouts{
+	s := routing.Settings{Handover: fmt.Sprintf("abns@sluice-%x", own[:6]), Maxconn: r.Maxconn, HardStopAfter: time.Duration(r.HardStopAfter), OldWorkers: r.MaxOldWorkers, TLS: r.tls(), Timeouts: routing.Timeouts{
 		Connect: time.Duration(r.TimeoutConnect), Client: time.Duration(r.TimeoutClient), Server: time.Duration(r.TimeoutServer),
 		Queue: time.Duration(r.TimeoutQueue), Tunnel: time.Duration(r.TimeoutTunnel),
 		HTTPRequest: time.Duration(r.TimeoutHTTPRequest), HTTPKeepAlive: time.Duration(r.TimeoutHTTPKeepAlive)}}

@@ -18,13 +18,15 @@ type decision struct {
 	problems, notes []label.Problem
 	waiting         map[netip.AddrPort]error // tasks that take no connection yet
 	release         func()                   // gives up the ports that were tried
+	files           routing.Settings         // with the certificates of the files
+	open            bool                     // something was asked that may answer otherwise next time, though nothing changes here
 }
 
 // decide turns the services of the swarm and the declared ones into a configuration, without what cannot be used now:
 // refused backends and certificates, ports that cannot be bound, tasks that take no connection or whose node is silent.
 func (r *reconciler) decide(ctx context.Context, now time.Time, running routing.Running, ofSwarm, declared []routing.Service) (d decision, err error) {
 	services, standing := join(ofSwarm, declared)
-	r.resolver.fill(ctx, now, services, r.options.Separator)
+	asked := r.resolver.fill(ctx, now, services, r.options.Separator)
 	options := r.options
 	options.Templates = readTemplates(services, options)
 	table, problems, notes := r.built.build(services, options)
@@ -40,5 +42,6 @@ func (r *reconciler) decide(ctx context.Context, now time.Time, running routing.
 		return decision{}, err
 	}
 	problems = withoutSecrets(slices.Concat(problems, unbound, found, want.Problems, r.plain.judge(want, settings, r.log)))
-	return decision{change{want, table, settings, marked(served, want)}, services, problems, notes, closed, release}, nil
+	return decision{change: change{want, table, settings, marked(served, want)}, services: services, problems: problems, notes: notes, waiting: closed,
+		release: release, files: settings, open: asked || len(options.Templates) > 0 || len(unbound) > 0}, nil
 }

@@ -18,6 +18,7 @@ type engine struct {
 	worker  haproxy.Worker
 	running routing.Running
 	read    time.Time // when running was read as a whole
+	old     []haproxy.Worker
 }
 
 // maxBelief bounds how long what was read is believed: somebody else may use HAProxy's socket.
@@ -29,6 +30,7 @@ func (e *engine) observe(ctx context.Context, now time.Time) (routing.Running, e
 	if err != nil {
 		return routing.Running{}, err
 	}
+	e.old = p.Old()
 	worker, ok := p.Current()
 	if !ok {
 		return routing.Running{}, errors.New("observe HAProxy: it has no worker that takes connections")

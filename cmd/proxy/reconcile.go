@@ -25,7 +25,7 @@ const (
 )
 
 // A reload waits until the shape was the same for settle, so that many events become one reload, but no longer than
-// settleMax, and keeps reloadGap to the one before.
+// settleMax, and keeps reloadGap to the one before (oldGap: more while old workers are there).
 const (
 	settle    = 200 * time.Millisecond
 	settleMax = time.Second
@@ -60,6 +60,7 @@ type reconciler struct {
 	saved      routing.Config // as it is on disk
 	hinted     time.Time      // when the last event came
 	done       figures
+	quiet      quiet
 	view       atomic.Pointer[view]
 }
 
@@ -130,7 +131,7 @@ func (r *reconciler) run(ctx context.Context, hints <-chan struct{}) {
 		case <-wait.C:
 		case <-hints:
 			r.lister.forget()
-			r.unsettled, r.hinted = time.Time{}, time.Now()
+			r.unsettled, r.hinted, r.quiet = time.Time{}, time.Now(), quiet{}
 			wait.Reset(pauseBetween)
 			<-wait.C
 		}
@@ -152,6 +153,7 @@ func (r *reconciler) once(ctx context.Context) time.Duration {
 		}
 		return pause
 	}
+	r.quiet = quiet{}
 	now := *r.view.Load()
 	if now.Failure == "" {
 		now.FailedAt = time.Now()
@@ -181,12 +183,17 @@ func (r *reconciler) step(ctx context.Context) (pause time.Duration, err error) 
 		return 0, err
 	}
 	r.show(func(v *view) { v.HAProxyOK = true })
+	r.metrics.oldWorkers.Set(float64(len(r.engine.old)))
 	swarm, away := r.lister.look(ctx, now, r.owes())
 	if away != nil && !swarm.complete {
 		r.show(func(v *view) { v.Unread = true })
 		return 0, away
 	}
 	wish := r.declared.current()
+	if away == nil && r.rests(now, swarm, wish) {
+		return r.pause(now, now.Sub(r.hinted) < fastAfter || swarm.converges, false, swarm), nil
+	}
+	r.quiet = quiet{}
 	d, err := r.decide(ctx, now, running, swarm.services, wish.services)
 	if err != nil {
 		return 0, err
@@ -225,6 +232,7 @@ func (r *reconciler) step(ctx context.Context) (pause time.Duration, err error) 
 		return 0, away
 	}
 	moving := now.Sub(r.hinted) < fastAfter || swarm.converges || len(d.waiting) > 0 || plan.Leaving > 0
+	r.settled(now, swarm, wish.version, d, len(d.waiting) > 0 || plan.Leaving > 0 || plan.Reload != "" || len(plan.Commands) > 0)
 	return r.pause(now, moving, r.change.shape != "", swarm), nil
 }
 
@@ -248,7 +256,7 @@ func (r *reconciler) apply(ctx context.Context, now time.Time, plan routing.Plan
 		return errors.Join(err, r.save(next.want))
 	}
 	// The first configuration does not wait: until it is there nothing is routed.
-	if due := r.change.due(now, next.want.Shape, r.lastReload); !due && r.view.Load().Applied {
+	if due := r.change.due(now, next.want.Shape, r.lastReload, oldGap(len(r.engine.old))); !due && r.view.Load().Applied {
 		return err
 	}
 	return errors.Join(err, r.reload(ctx, now, plan.Reload, next))
@@ -269,7 +277,7 @@ func (r *reconciler) send(ctx context.Context, commands []routing.Command) error
 }
 
 func (r *reconciler) reload(ctx context.Context, now time.Time, reason string, next change) error {
-	began := time.Now()
+	began, old := time.Now(), r.engine.old
 	err := r.engine.reload(ctx, next.want)
 	if refused := (*haproxy.RefusedError)(nil); errors.As(err, &refused) {
 		return r.quarantine(ctx, next, refused)
@@ -280,13 +288,14 @@ func (r *reconciler) reload(ctx context.Context, now time.Time, reason string, n
 	}
 	r.saved = next.want
 	r.metrics.reloads.Inc()
+	reason += endedWorkers(old, r.settings.OldWorkers, r.metrics, r.log)
 	r.done.reloads, r.done.reloadReason = r.done.reloads+1, reason
-	r.log.Info().Str("reason", reason).Dur("took_ms", time.Since(began)).Int("backends", len(next.table.Backends)).Msg("reloaded")
+	r.log.Info().Str("reason", reason).Dur("took_ms", time.Since(began)).Int("backends", len(next.table.Backends)).Int("old_workers", len(old)).Msg("reloaded")
 	return nil
 }
 
 // due tells whether a reload to this shape has waited enough.
-func (c *pendingChange) due(now time.Time, shape string, lastReload time.Time) bool {
+func (c *pendingChange) due(now time.Time, shape string, lastReload time.Time, gap time.Duration) bool {
 	if c.shape == "" {
 		c.first = now
 	}
@@ -294,7 +303,7 @@ func (c *pendingChange) due(now time.Time, shape string, lastReload time.Time) b
 		c.shape, c.since = shape, now
 	}
 	settled := now.Sub(c.since) >= settle || now.Sub(c.first) >= settleMax
-	return settled && now.Sub(lastReload) >= reloadGap
+	return settled && now.Sub(lastReload) >= gap
 }
 
 // save keeps the files equal to what runs, for the next start of HAProxy.

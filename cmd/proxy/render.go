@@ -34,7 +34,7 @@ func (s source) services(ctx context.Context, options routing.Options) ([]routin
 		defer client.Close()
 		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 		defer cancel()
-		listing, _, err := list(ctx, client, known{}, time.Now())
+		listing, _, err := list(ctx, client, known{}, listing{}, time.Now())
 		return listing.services, err
 	}
 	content, err := os.ReadFile(s.File)

@@ -38,11 +38,12 @@ func newResolver() *resolver {
 	}}
 }
 
-// fill hands each service the addresses of the hosts that its labels name, as lists with that separator.
-func (r *resolver) fill(ctx context.Context, now time.Time, services []routing.Service, separator string) {
+// fill hands each service the addresses of the hosts that its labels name, as lists with that separator, and tells whether
+// there are any.
+func (r *resolver) fill(ctx context.Context, now time.Time, services []routing.Service, separator string) (any bool) {
 	names := routing.OutboundHosts(services, separator)
 	if len(names) == 0 {
-		return
+		return false
 	}
 	r.awaitNew(ctx, r.ask(ctx, now, names))
 	known := map[string][]netip.Addr{}
@@ -54,6 +55,7 @@ func (r *resolver) fill(ctx context.Context, now time.Time, services []routing.S
 	for i := range services {
 		services[i].Outbound = known
 	}
+	return true
 }
 
 // ask starts the questions that are due, forgets names that nobody uses, and answers the questions about new names.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"reflect"
 	"slices"
 	"time"
 
@@ -55,6 +56,7 @@ type known struct {
 	services []swarm.Service
 	networks map[string]string // ID -> name
 	listed   time.Time         // zero: list again
+	tasks    []swarm.Task      // of the last complete listing, by ID
 }
 
 // answer is what an attempt to list gave.
@@ -72,6 +74,7 @@ type listing struct {
 	converges bool          // a task is on its way up or down, or an update is in progress
 	cost      time.Duration // how long the engine took
 	nodeOf    map[netip.Addr]string
+	version   uint64 // the same as long as nothing else was seen
 }
 
 // A manager's engine that hangs must not hold up what the API waits for.
@@ -137,30 +140,34 @@ func (l *lister) take(a answer) (listing, error) {
 // there is, and a later look takes the answer.
 func (l *lister) ask(ctx context.Context, now time.Time) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), listTimeout)
-	answers, from, before := make(chan answer, 1), l.swarm, l.known
+	answers, from, before, last := make(chan answer, 1), l.swarm, l.known, l.last
 	l.answer, l.began, l.forgot = answers, now, false
 	go func() {
 		defer cancel()
-		found, next, err := list(ctx, from, before, now)
+		found, next, err := list(ctx, from, before, last, now)
 		answers <- answer{found, next, err}
 	}()
 }
 
-// list answers a complete listing or an error, never a part of one.
-func list(ctx context.Context, from swarmReader, k known, now time.Time) (listing, known, error) {
+// list answers a complete listing or an error, never a part of one. What is as it was last time is the last listing
+// itself.
+func list(ctx context.Context, from swarmReader, k known, last listing, now time.Time) (listing, known, error) {
+	same := last.complete
 	if now.Sub(k.listed) > servicesMaxAge {
 		services, err := from.Services(ctx, swarm.Filter{Label: notifyLabel})
 		if err != nil {
 			return listing{}, k, err
 		}
-		networks, err := from.Networks(ctx)
+		list, err := from.Networks(ctx)
 		if err != nil {
 			return listing{}, k, err
 		}
-		k = known{services: services, networks: map[string]string{}, listed: now}
-		for _, n := range networks {
-			k.networks[n.ID] = n.Name
+		networks := map[string]string{}
+		for _, n := range list {
+			networks[n.ID] = n.Name
 		}
+		same = same && maps.Equal(networks, k.networks) && reflect.DeepEqual(services, k.services)
+		k.services, k.networks, k.listed = services, networks, now
 	}
 	ids := make([]string, 0, len(k.services))
 	for _, s := range k.services {
@@ -170,9 +177,15 @@ func list(ctx context.Context, from swarmReader, k known, now time.Time) (listin
 	if err != nil {
 		return listing{}, k, err
 	}
+	slices.SortFunc(tasks, func(a, b swarm.Task) int { return cmp.Compare(a.ID, b.ID) })
+	if same && slices.EqualFunc(tasks, k.tasks, sameTask) {
+		last.cost = time.Since(now)
+		return last, k, nil
+	}
 	result := convert(k.services, tasks, k.networks)
 	result.nodeOf = nodesOf(tasks)
-	result.cost = time.Since(now)
+	result.cost, result.version = time.Since(now), last.version+1
+	k.tasks = tasks
 	return result, k, nil
 }
 
@@ -189,6 +202,12 @@ func nodesOf(tasks []swarm.Task) map[netip.Addr]string {
 		}
 	}
 	return nodes
+}
+
+// sameTask tells whether routing would see no difference.
+func sameTask(a, b swarm.Task) bool {
+	return a.ID == b.ID && a.ServiceID == b.ServiceID && a.NodeID == b.NodeID && a.Slot == b.Slot && a.Desired == b.Desired && a.State == b.State &&
+		a.Since.Equal(b.Since) && maps.Equal(a.Addresses, b.Addresses)
 }
 
 // forget makes the next list read the services again.

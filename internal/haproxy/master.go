@@ -60,6 +60,16 @@ func (p Processes) Current() (worker Worker, ok bool) {
 	return Worker{}, false
 }
 
+// Old lists the workers that finish what they have.
+func (p Processes) Old() (workers []Worker) {
+	for _, w := range p.Workers {
+		if w.Draining {
+			workers = append(workers, w)
+		}
+	}
+	return workers
+}
+
 // Processes lists the workers.
 func (m *Master) Processes(ctx context.Context) (Processes, error) {
 	answer, err := m.ask(ctx, "show proc")
