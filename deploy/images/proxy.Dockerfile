@@ -10,7 +10,8 @@ COPY proxy /usr/local/bin/proxy
 # DOCKER_HOST=tcp://… (a socket proxy) nothing here needs root but that drop.
 VOLUME /var/lib/sluice
 EXPOSE 80 443 8080
-# A probe costs about 0.1 s of a core. Until the first one has passed the swarm calls the task "starting".
-HEALTHCHECK --interval=5s --timeout=3s --start-period=10s --retries=3 CMD ["proxy", "health"]
+# A probe costs about 0.1 s of a core. Until the first one has passed the swarm calls the task "starting". The swarm ends a
+# task whose probes fail: on a machine that is busy for a while one may take long, and that is no reason to lose the way in.
+HEALTHCHECK --interval=5s --timeout=20s --start-period=10s --retries=3 CMD ["proxy", "health"]
 ENTRYPOINT ["proxy"]
 CMD ["run"]

@@ -30,6 +30,7 @@ type Config struct {
 	StartDelay time.Duration `env:"START_DELAY" default:"0s" help:"Time until it listens."`
 	Drain      time.Duration `env:"DRAIN" default:"3s" help:"Time it goes on accepting requests after SIGTERM."`
 	Grace      time.Duration `env:"GRACE" default:"10s" help:"Time the last requests get to finish after that."`
+	TLS        bool          `env:"TLS" help:"Serve TLS alone, with a certificate that nobody has signed, made at the start."`
 }
 
 // Validate refuses values with which it could not serve. Kong calls it.
@@ -70,13 +71,17 @@ func run(ctx context.Context, cfg Config) error {
 	mux.Handle("/", desk)
 	mux.HandleFunc("/{service}/chat", chat)
 	server := &http.Server{Addr: cfg.Listen, Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	listener, err := listen(cfg)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", cfg.Listen, err)
+	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.ListenAndServe() }()
+	go func() { failed <- server.Serve(listener) }()
 	fmt.Printf("%s serves %d at a time, %v each, on %s\n", host, cfg.Capacity, cfg.Work, cfg.Listen)
 
 	select {
 	case err := <-failed:
-		return fmt.Errorf("listen on %s: %w", cfg.Listen, err)
+		return fmt.Errorf("serve on %s: %w", cfg.Listen, err)
 	case <-ctx.Done():
 	}
 	desk.Leave()
