@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/docker/docker/api/types/mount"
 	dockerswarm "github.com/docker/docker/api/types/swarm"
 
 	"sluice/internal/label"
@@ -26,7 +25,9 @@ import (
 type site struct {
 	*stack
 	network string
-	pid     int // of the proxy's container
+	proxy   string            // ID of its service
+	pid     int               // of the proxy's container
+	ports   map[uint32]string // of the container -> address on this machine
 }
 
 // TestRoutingCases are the cases that need a real swarm, by their numbers.
@@ -59,37 +60,7 @@ func TestRoutingCases(t *testing.T) {
 	s.await(time.Minute, "at most one old worker is left", func() bool { return s.workers() <= 2 })
 }
 
-func newSite(t *testing.T) *site {
-	t.Helper()
-	root, err := filepath.Abs("..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &site{stack: &stack{t: t, root: root, swarm: swarmtest.Need(t), loadtest: filepath.Join(t.TempDir(), "loadtest")}}
-	if os.Getenv("CI") == "" && s.try("docker", "image", "inspect", "sluice/proxy", "sluice/demo-app") != nil {
-		t.Skip("the images are not built: run `make ready` first")
-	}
-	s.run("go", "build", "-buildvcs=false", "-o", s.loadtest, "./loadtest")
-	s.network = swarmtest.Network(t).Name
-	proxy := swarmtest.Start(t, swarmtest.Service{Image: "sluice/proxy", Networks: []string{s.network}, Ports: map[uint32]uint32{80: 0, 8080: 0},
-		Env: []string{"NETWORK=" + s.network, "DRAIN_TIMEOUT=1s"},
-		Edit: func(spec *dockerswarm.ServiceSpec) {
-			spec.TaskTemplate.ContainerSpec.Mounts = []mount.Mount{{Type: mount.TypeBind, Source: "/var/run/docker.sock", Target: "/var/run/docker.sock", ReadOnly: true}}
-		}})
-	task := swarmtest.Running(t, proxy.ID, 1)[0].ID
-	s.http, s.api = swarmtest.HostPort(t, task, 80), swarmtest.HostPort(t, task, 8080)
-	pid, err := s.command("docker", "inspect", "--format", "{{.State.Pid}}", proxy.Name+".1."+task).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.pid, _ = strconv.Atoi(strings.TrimSpace(string(pid)))
-	t.Cleanup(func() {
-		if t.Failed() {
-			s.quote(proxy.Name)
-		}
-	})
-	return s
-}
+func newSite(t *testing.T) *site { return openSite(t, proxySpec{env: []string{"DRAIN_TIMEOUT=1s"}}) }
 
 func (s *site) in(t *testing.T) *site {
 	inner := *s

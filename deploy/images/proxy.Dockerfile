@@ -12,6 +12,6 @@ VOLUME /var/lib/sluice
 EXPOSE 80 443 8080
 # A probe costs about 0.1 s of a core, and on a machine that is short of cores it waits: what serves must not be ended for
 # that. Until the first one has passed the swarm calls the task "starting".
-HEALTHCHECK --interval=5s --timeout=10s --start-period=10s --retries=5 CMD ["proxy", "health"]
+HEALTHCHECK --interval=5s --timeout=20s --start-period=10s --retries=5 CMD ["proxy", "health"]
 ENTRYPOINT ["proxy"]
 CMD ["run"]

@@ -35,7 +35,8 @@ func (d *Desk) Leave() { d.leaving.Store(true) }
 // Served is the number of requests answered with 200, /healthz left out.
 func (d *Desk) Served() int64 { return d.served.Load() }
 
-// ServeHTTP answers /healthz at once and everything else after a turn at the desk.
+// ServeHTTP answers /healthz at once and everything else after a turn at the desk. Answers say who gave them (X-Task) and
+// when the request came (X-Came).
 func (d *Desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Task", d.name)
 	if d.leaving.Load() {
@@ -45,13 +46,14 @@ func (d *Desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintln(w, "ok")
 		return
 	}
+	came := time.Now()
+	w.Header().Set("X-Came", came.Format(time.RFC3339Nano))
 	defer d.present.Add(-1)
 	if d.present.Add(1) > d.room {
 		w.Header().Set("Retry-After", "1")
 		http.Error(w, d.name+" is full", http.StatusServiceUnavailable)
 		return
 	}
-	came := time.Now()
 	select {
 	case d.places <- struct{}{}:
 	case <-r.Context().Done():

@@ -82,7 +82,7 @@ func run(ctx context.Context, cfg Config) error {
 
 	select {
 	case err := <-failed:
-		return fmt.Errorf("listen on %s: %w", cfg.Listen, err)
+		return fmt.Errorf("serve on %s: %w", cfg.Listen, err)
 	case <-ctx.Done():
 	}
 	desk.Leave()
