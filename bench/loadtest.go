@@ -32,9 +32,6 @@ func (b bench) loadtest(ctx context.Context, scenario string, environment ...str
 	if failed := (*exec.ExitError)(nil); err != nil && !(errors.As(err, &failed) && failed.ExitCode() == 1) {
 		return r, fmt.Errorf("run scenario %s: %w: %.2000s", scenario, err, output)
 	}
-	if os.Getenv("BENCH_SHOW_LOG") != "" {
-		b.say("%s", output)
-	}
 	return report.Read(dir)
 }
 
