@@ -18,11 +18,14 @@ func attacking(ctx context.Context, b bench) ([]row, error) {
 	for _, rate := range []int{500, 1_000, 2_000, 5_000} {
 		var errs []float64
 		for range b.rounds {
-			off, _, err := b.attacked(ctx, rate)
+			a, err := b.attacked(ctx, rate)
 			if err != nil {
 				return nil, err
 			}
-			errs = append(errs, off)
+			if a.starved {
+				return nil, fmt.Errorf("send %d requests/s: the server of this measurement did not keep up: is the machine busy?", rate)
+			}
+			errs = append(errs, a.off)
 		}
 		off := median(errs)
 		b.say("  %6d requests/s: off by %.2f %%", rate, off)
@@ -34,39 +37,47 @@ func attacking(ctx context.Context, b bench) ([]row, error) {
 	accuracy.Detail = fmt.Sprintf("the worst is at %d requests/s", worstAt)
 	highest := row{Name: "attacked rate, the highest within 1 %", Unit: "requests/s"}
 	for rate := 5_000; rate <= 60_000; rate += 2_500 {
-		off, detail, err := b.attacked(ctx, rate)
+		a, err := b.attacked(ctx, rate)
 		if err != nil {
 			return nil, err
 		}
-		b.say("  %6d requests/s: off by %.2f %%, %s", rate, off, detail)
-		if off > within {
+		b.say("  %6d requests/s: off by %.2f %%, %s", rate, a.off, a.detail)
+		if a.off > within || a.starved {
 			break
 		}
-		highest.Ours, highest.Detail = float64(rate), detail
+		highest.Ours, highest.Detail = float64(rate), a.detail
 	}
 	return []row{accuracy, highest}, nil
 }
 
-// attacked answers by how many percent the rate at which requests came was not the one asked for.
-func (b bench) attacked(ctx context.Context, rate int) (off float64, detail string, err error) {
+// attack is one run of the attacker.
+type attack struct {
+	off     float64 // percent by which the rate at which requests came was not the one asked for
+	starved bool    // the server was the limit: all connections waited for it
+	detail  string
+}
+
+func (b bench) attacked(ctx context.Context, rate int) (a attack, err error) {
 	server, err := startStopwatch()
 	if err != nil {
-		return 0, "", err
+		return a, err
 	}
 	defer server.listener.Close()
 	r, err := b.loadtest(ctx, "rate.yml", "TARGET=http://"+server.listener.Addr().String()+"/", fmt.Sprintf("RATE=%d", rate), "DURATION=3s")
 	if err != nil {
-		return 0, "", err
+		return a, err
 	}
 	if err := spoiled(r); err != nil {
-		return 0, "", err
+		return a, err
 	}
 	n, took := server.read()
 	if n != r.Total.Asked {
-		return 0, "", fmt.Errorf("send requests: %d came of %d", n, r.Total.Asked)
+		return a, fmt.Errorf("send requests: %d came of %d", n, r.Total.Asked)
 	}
-	detail = fmt.Sprintf("%.1f of %d cores, 99 %% left less than %.1f ms late", r.Pace.CPU, r.Pace.Cores, r.Pace.LatenessP99Ms)
-	return 100 * math.Abs(float64(n-1)/took.Seconds()/float64(rate)-1), detail, nil
+	a.starved = r.Pace.ConnectionLimited
+	a.off = 100 * math.Abs(float64(n-1)/took.Seconds()/float64(rate)-1)
+	a.detail = fmt.Sprintf("%.1f of %d cores, 99 %% left less than %.1f ms late", r.Pace.CPU, r.Pace.Cores, r.Pace.LatenessP99Ms)
+	return a, nil
 }
 
 // stopwatch is a server that answers all requests alike, without looking at them, and notes when they came.

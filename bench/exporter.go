@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -124,9 +123,6 @@ func (b bench) idle(ctx context.Context, routes int, settings ...string) (u used
 	u.cpu = 100 * (after - before).Seconds() / time.Since(begin).Seconds()
 	u.now, u.most, err = memory(pid)
 	b.say("  controller: %.1f %% of a core, %.0f MB, %.0f MB at most", u.cpu, u.now, u.most)
-	if os.Getenv("BENCH_SHOW_LOG") != "" {
-		b.say("%s", p.output.String())
-	}
 	return u, err
 }
 

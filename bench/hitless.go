@@ -35,6 +35,6 @@ func hitless(ctx context.Context, b bench) ([]row, error) {
 	hit := limited(fmt.Sprintf("hitless, failed of %d requests/s over reloads", rate), "requests", float64(r.Total.Failed), 0)
 	hit.Detail = fmt.Sprintf("%d requests, %d reloads, %d sent again by the client, %d that left over a second late, p99 %.1f ms", r.Total.Asked, *r.Reloads,
 		r.Total.Retries, r.Total.Late, r.Total.Latency.P99)
-	b.say("  %s; failures %v", hit.Detail, r.Failures)
+	b.say("  %s%s", hit.Detail, kinds(r))
 	return []row{hit}, nil
 }

@@ -32,16 +32,21 @@ func (b bench) loadtest(ctx context.Context, scenario string, environment ...str
 	if failed := (*exec.ExitError)(nil); err != nil && !(errors.As(err, &failed) && failed.ExitCode() == 1) {
 		return r, fmt.Errorf("run scenario %s: %w: %.2000s", scenario, err, output)
 	}
-	if os.Getenv("BENCH_SHOW_LOG") != "" {
-		b.say("%s", output)
-	}
 	return report.Read(dir)
+}
+
+// kinds tells what failures there were.
+func kinds(r result.Result) (text string) {
+	for _, f := range r.Failures {
+		text += fmt.Sprintf(", %d × %s", f.Count, f.Kind)
+	}
+	return text
 }
 
 // spoiled says why a run's latencies are worth nothing: its requests did not all get an answer.
 func spoiled(r result.Result) error {
 	if r.Total.Failed > 0 || r.Total.OK < r.Total.Asked {
-		return fmt.Errorf("run scenario %s: %d of %d requests failed: %v", r.Scenario, r.Total.Failed, r.Total.Asked, r.Failures)
+		return fmt.Errorf("run scenario %s: %d of %d requests failed%s: is the machine busy?", r.Scenario, r.Total.Failed, r.Total.Asked, kinds(r))
 	}
 	return nil
 }

@@ -64,7 +64,7 @@ func (b bench) proxy(ctx context.Context, routes int, settings ...string) (*prox
 	port := p.api[strings.LastIndexByte(p.api, ':')+1:]
 	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "IP=127.0.0.1", "PORT=" + port, "DEFAULT_PORTS=" + p.entry, "DRAIN_TIMEOUT=1s", "HARD_STOP_AFTER=10"}, settings...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setpgid: true}
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func (p *proxyRun) stop() {
 	select {
 	case <-p.ended:
 	case <-time.After(20 * time.Second):
-		_ = p.cmd.Process.Kill() // its HAProxy ends with its sockets' folder at the latest
+		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // HAProxy and the controller too
 		<-p.ended
 	}
 }
