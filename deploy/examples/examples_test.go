@@ -89,7 +89,9 @@ func (s *site) deploy() {
 	s.t.Cleanup(func() {
 		s.docker(append([]string{"stack", "rm"}, stacks...)...)
 		s.await("the containers have ended", func() bool {
-			return !slices.ContainsFunc(stacks, func(stack string) bool { return s.docker("ps", "--quiet", "--filter", "label=com.docker.stack.namespace="+stack) != "" })
+			return !slices.ContainsFunc(stacks, func(stack string) bool {
+				return s.docker("ps", "--quiet", "--filter", "label=com.docker.stack.namespace="+stack) != ""
+			})
 		})
 	})
 	for name := range examples {
