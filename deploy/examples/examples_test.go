@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,9 +47,7 @@ func TestMultiplexing(t *testing.T) {
 	if len(files) != len(examples) {
 		t.Errorf("%d are asked of the examples %v", len(examples), files)
 	}
-	for name := range examples {
-		s.deploy(name)
-	}
+	s.deploy()
 	for name, ask := range examples {
 		t.Run(name, func(t *testing.T) { inner := *s; inner.t = t; ask(&inner) })
 	}
@@ -83,17 +82,22 @@ func newSite(t *testing.T) *site {
 	return s
 }
 
-// deploy deploys an example as a user would, until the end of the test.
-func (s *site) deploy(name string) {
+// deploy deploys the examples as a user would, until the end of the test.
+func (s *site) deploy() {
 	s.t.Helper()
-	stack := s.stacks + name
-	s.docker("stack", "deploy", "--resolve-image", "never", "-c", name+".yml", stack)
+	var stacks []string
 	s.t.Cleanup(func() {
-		s.docker("stack", "rm", stack)
-		s.await("the containers of "+stack+" have ended", func() bool {
-			return s.docker("ps", "--quiet", "--filter", "label=com.docker.stack.namespace="+stack) == ""
+		s.docker(append([]string{"stack", "rm"}, stacks...)...)
+		s.await("the containers have ended", func() bool {
+			return !slices.ContainsFunc(stacks, func(stack string) bool {
+				return s.docker("ps", "--quiet", "--filter", "label=com.docker.stack.namespace="+stack) != ""
+			})
 		})
 	})
+	for name := range examples {
+		stacks = append(stacks, s.stacks+name)
+		s.docker("stack", "deploy", "--resolve-image", "never", "-c", name+".yml", s.stacks+name)
+	}
 }
 
 func (s *site) docker(args ...string) string {
