@@ -19,7 +19,7 @@ import (
 // reach finds nodes that are lost or cut off. The swarm takes its time: 5 to 15 s without heartbeats until it calls a node down,
 // and about 40 s when the node was the leader (measured), in which a share of all connections runs into nothing.
 //
-// It knocks on a port of a task on which nothing listens. That is answered, by a refusal, by the kernel behind the task's
+// It knocks on a port of a task on which nothing listens (a port, so that it needs no right that a ping needs). That is answered, by a refusal, by the kernel behind the task's
 // address, so a task that is merely busy is not taken away. Only whole nodes are judged, and only those that have answered
 // before: a network that swallows such connections says nothing.
 type reach struct {
@@ -75,6 +75,9 @@ func (r *reach) closed(t routing.Table, waiting map[netip.AddrPort]error, nodeOf
 		return nil
 	}
 	lost := r.watch(t, nodeOf)
+	if len(lost) == 0 {
+		return nil
+	}
 	closed, needed := map[netip.AddrPort]error{}, map[netip.AddrPort]bool{}
 	for _, b := range t.Backends {
 		left := 0
@@ -120,7 +123,9 @@ func (r *reach) watch(t routing.Table, nodeOf map[netip.Addr]string) (lost map[s
 			r.nodes[node] = &reachedNode{}
 		}
 		r.nodes[node].tasks = addresses
-		lost[node] = r.nodes[node].lost
+		if r.nodes[node].lost {
+			lost[node] = true
+		}
 	}
 	return lost
 }
