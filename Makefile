@@ -16,7 +16,7 @@ check: ## formatting, vet, staticcheck, generated documentation, scripts
 	go tool staticcheck ./...
 	go run ./docs/gen --check
 	go run ./deploy/tick/gen --check
-	@! command -v shellcheck || shellcheck -x -P scripts scripts/* .ci/run deploy/images/*-entrypoint
+	@! command -v shellcheck || shellcheck -x -P scripts scripts/* .ci/run deploy/images/*-entrypoint deploy/tick/influxdb-setup deploy/tick/with-password
 
 test: ready check ## everything, against the real HAProxy, InfluxDB, Docker and swarm; none left out
 	CI=true go test -count=1 -p 2 -timeout 15m ./...
