@@ -62,7 +62,7 @@ func (c *explainCommand) Run(ctx context.Context) error {
 	if at < 0 {
 		return fmt.Errorf("no service %q has scaling labels, only: %s", c.Service, cmp.Or(names(intents), "none"))
 	}
-	explain(os.Stdout, intents[at], l.feed.samples.of(c.Service), time.Now())
+	explain(os.Stdout, intents[at], l.feed.series(time.Now(), c.Service), l.feed.origin(), time.Now())
 	return nil
 }
 
@@ -75,7 +75,7 @@ func names(intents []*intent) string {
 }
 
 // explain is written from the end: first the sentence, then how it came about.
-func explain(w io.Writer, i *intent, series []policy.Series, now time.Time) {
+func explain(w io.Writer, i *intent, series []policy.Series, origin string, now time.Time) {
 	d := i.decision
 	fmt.Fprintf(w, "%s: %s\n\nLabels\n", i.service.Name, d.Reason)
 	for _, key := range slices.Sorted(maps.Keys(i.service.Labels)) {
@@ -91,7 +91,7 @@ func explain(w io.Writer, i *intent, series []policy.Series, now time.Time) {
 		return
 	}
 	fmt.Fprintf(w, "\nReplicas\n  %d desired, %d running of %d tasks; between %d and %d\n", d.From, i.running, len(i.tasks), i.policy.Min, i.policy.Max)
-	fmt.Fprintln(w, "\nMeasured")
+	fmt.Fprintf(w, "\nMeasured (HAProxy's figures %s)\n", origin)
 	explainRules(w, i.policy, d)
 	explainSeries(w, i.policy, series, now)
 	fmt.Fprintf(w, "\nSteps (from %d replicas the rules ask for %d)\n", d.From, d.Want)
@@ -125,8 +125,14 @@ func explainRules(w io.Writer, p policy.Policy, d policy.Decision) {
 func explainSeries(w io.Writer, p policy.Policy, series []policy.Series, now time.Time) {
 	const shown = 8
 	for _, s := range series {
-		if !slices.ContainsFunc(p.Rules, func(r policy.Rule) bool { return r.Metric == s.Metric }) || len(s.Points) == 0 {
+		if !slices.ContainsFunc(p.Rules, func(r policy.Rule) bool { return r.Source() == s.Metric }) || len(s.Points) == 0 {
 			continue
+		}
+		what := s.Metric
+		if s.Backend != "" {
+			what += " of " + s.Backend
+		} else if ofContainers(s.Metric) {
+			continue // it only says that Telegraf looked
 		}
 		last := s.Points[max(0, len(s.Points)-shown):]
 		var values []string
@@ -134,7 +140,7 @@ func explainSeries(w io.Writer, p policy.Policy, series []policy.Series, now tim
 			values = append(values, fmt.Sprintf("%.4g", point.Value))
 		}
 		age := now.Sub(last[len(last)-1].At.Add(-s.Ahead)).Round(100 * time.Millisecond)
-		fmt.Fprintf(w, "  %s of %s by proxy %s, %d points, the newest %s old: … %s\n", s.Metric, s.Backend, s.Proxy, len(s.Points), age, strings.Join(values, " "))
+		fmt.Fprintf(w, "  %s by %s %s, %d points, the newest %s old: … %s\n", what, cmp.Or(s.By, "proxy"), s.Proxy, len(s.Points), age, strings.Join(values, " "))
 		if s.Ahead != 0 {
 			fmt.Fprintf(w, "    its clock is %s ahead of ours\n", s.Ahead.Round(100*time.Millisecond))
 		}

@@ -9,6 +9,7 @@ import (
 
 	"sluice/internal/influx"
 	"sluice/internal/swarm"
+	"sluice/policy"
 )
 
 // fakeSwarm has one service for each entry; tasks run at once and have done so for an hour.
@@ -83,6 +84,18 @@ func (f *fakeInflux) write(service, proxy string, at time.Time, sessions float64
 		Time: at.Add(-300 * time.Millisecond), Value: sessions, Field: "scur_mean",
 		Tags: map[string]string{"service": service, "server": proxy, "proxy": service + "-be8080_1"},
 	})
+}
+
+// wishes are rules of every metric for every service.
+func wishes(metrics string, services ...string) (list []wish) {
+	for _, service := range services {
+		w := wish{service: service, every: time.Second}
+		for _, metric := range strings.Fields(metrics) {
+			w.rules = append(w.rules, policy.Rule{Metric: metric, Window: 15 * time.Second, PerReplica: true})
+		}
+		list = append(list, w)
+	}
+	return list
 }
 
 type fakeSpool struct{ lines []string }

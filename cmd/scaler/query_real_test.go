@@ -69,7 +69,7 @@ func TestQueryReadsEveryMetricFromTheRealInfluxDB(t *testing.T) {
 	server, now := influxtest.Start(t), time.Now()
 	post(t, server, 2, 3, now.Add(-20*time.Second), now)
 	f := realFeed(t, server)
-	f.pull(t.Context(), []string{"svc1", `odd"name${x}`}, []string{"sessions", "requestRate", "queue"})
+	f.pull(t.Context(), wishes("sessions requestRate queue", "svc1", `odd"name${x}`))
 	if f.trouble != "" {
 		t.Fatal(f.trouble)
 	}
@@ -96,13 +96,13 @@ func TestHungInfluxDBIsGivenUpAndComesBack(t *testing.T) {
 	f := realFeed(t, server)
 	f.timeout = 300 * time.Millisecond
 	server.Hang()
-	f.pull(t.Context(), []string{"svc0"}, []string{"sessions"})
+	f.pull(t.Context(), wishes("sessions", "svc0"))
 	server.Resume()
 	if f.trouble == "" {
 		t.Error("a hung server is no trouble")
 	}
 	f.timeout = 10 * time.Second
-	f.pull(t.Context(), []string{"svc0"}, []string{"sessions"})
+	f.pull(t.Context(), wishes("sessions", "svc0"))
 	if f.trouble != "" || len(f.samples.of("svc0")) == 0 {
 		t.Errorf("not back: %q", f.trouble)
 	}

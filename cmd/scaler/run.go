@@ -33,22 +33,25 @@ func (c *runCommand) Run(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
-	store, err := influx.OpenSpool(c.spoolDir(), spoolLimit)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-	reader := influx.NewReader(c.Config())
-	defer reader.Close()
-
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	host, _ := os.Hostname() // without one the tag is left out
-	r := &recorder{host: host, log: log, spool: store, metrics: newMetrics(registry), board: newBoard()}
-	l := newLoop(client, newFeed(reader, c.InfluxBucket, c.Interval, log), r, log, c.Interval)
+	r := &recorder{host: host, log: log, metrics: newMetrics(registry), board: newBoard()}
+	feed, closing := c.feed(client, c.Interval, log)
+	defer closing()
+	feed.gauges = newSourceGauges(registry)
+	l := newLoop(client, feed, r, log, c.Interval)
 
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { influx.NewSender(c.Config(), store, log).Run(ctx); return nil })
+	if c.InfluxURL != "" {
+		store, err := influx.OpenSpool(c.spoolDir(), spoolLimit)
+		if err != nil {
+			return err
+		}
+		defer store.Close()
+		r.spool = store
+		g.Go(func() error { influx.NewSender(c.Config(), store, log).Run(ctx); return nil })
+	}
 	g.Go(func() error { l.run(ctx, client.Watch(ctx)); return nil })
 	g.Go(func() error {
 		return c.Serve(ctx, api{board: r.board, gather: registry}.handler())
@@ -56,12 +59,17 @@ func (c *runCommand) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// newFeed makes a feed whose queries may take a few ticks.
-func newFeed(r reader, bucket string, interval time.Duration, log zerolog.Logger) *feed {
-	return &feed{
-		reader: r, bucket: bucket, timeout: min(max(3*interval, 2*time.Second), 10*time.Second), log: log,
-		samples: newSamples(), reach: history,
+// feed reads from InfluxDB, where there is one, and from the proxies.
+func (s sources) feed(configs configReader, interval time.Duration, log zerolog.Logger) (f *feed, closing func()) {
+	if s.InfluxURL == "" {
+		f, closing = newFeed(nil, "", interval, log), func() {}
+	} else {
+		reader := influx.NewReader(s.Config())
+		f, closing = newFeed(reader, s.InfluxBucket, interval, log), reader.Close
+		f.queries.configs = configs
 	}
+	f.direct = newDirect(s.Proxies)
+	return f, closing
 }
 
 // once looks at the swarm and InfluxDB a single time and decides, for commands that change nothing.
@@ -74,10 +82,10 @@ func (s sources) once(ctx context.Context) (*loop, []*intent, error) {
 		return nil, nil, err
 	}
 	defer client.Close()
-	reader := influx.NewReader(s.Config())
-	defer reader.Close()
 	quiet := zerolog.Nop()
-	f := newFeed(reader, s.InfluxBucket, 10*time.Second, quiet) // nobody waits for the next tick: be patient
+	f, closing := s.feed(client, 10*time.Second, quiet) // nobody waits for the next tick: be patient
+	defer closing()
+	f.side = f.timeout
 	l := newLoop(client, f, &recorder{log: quiet, metrics: newMetrics(prometheus.NewRegistry()), board: newBoard()}, quiet, time.Second)
 	if err := l.look(ctx); err != nil {
 		return nil, nil, fmt.Errorf("look at the swarm: %w", err)

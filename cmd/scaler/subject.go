@@ -70,11 +70,9 @@ func (s *subject) decide(now time.Time, feed *feed) policy.Decision {
 	in := policy.Input{
 		Replicas: s.service.Replicas, Replicated: s.service.Mode == swarm.Replicated,
 		Updating: s.service.Update == "updating" || s.service.Update == "rollback_started",
-		Tasks:    s.tasks, Series: feed.samples.of(s.service.Name), Trouble: feed.trouble, Failures: unreadable(s.policy),
+		Tasks:    s.tasks,
 	}
-	if in.Trouble == "" && feed.answered.IsZero() {
-		in.Trouble = "InfluxDB was not asked yet"
-	}
+	feed.fill(now, &in, s.service.Name, s.policy)
 	if !s.resumed && !feed.answered.IsZero() {
 		resumed := s.policy.Resume(now, in, s.service.Updated)
 		if s.state.Changes == nil {
@@ -99,19 +97,4 @@ func sentence(problems []label.Problem) string {
 		parts = append(parts, strings.TrimPrefix(p.String(), p.Service+": "))
 	}
 	return strings.Join(parts, "; ")
-}
-
-// unreadable says of every metric of a policy that this scaler cannot read from InfluxDB that it cannot.
-func unreadable(p policy.Policy) map[string]string {
-	var reasons map[string]string
-	for _, r := range p.Rules {
-		if r.Strategy == "fixed" || readable(r.Metric) {
-			continue
-		}
-		if reasons == nil {
-			reasons = map[string]string{}
-		}
-		reasons[r.Source()] = "metric " + r.Metric + " cannot be read yet"
-	}
-	return reasons
 }
