@@ -212,10 +212,11 @@ func (d *direct) get(ctx context.Context, address string, p *peer, now time.Time
 	if err != nil {
 		return proxyStats{}, fmt.Errorf("ask %s: %w", address, err)
 	}
-	if p.instance != stats.Instance {
-		p.instance, p.newest = stats.Instance, 0 // another proxy has taken the address: all of it is new
+	if other := p.instance != "" && p.instance != stats.Instance; other {
+		p.instance, p.newest = stats.Instance, 0 // another proxy has taken the address: all of it is to be read
 		return stats, nil
 	}
+	p.instance = stats.Instance
 	if newest := stats.newest(); newest > 0 {
 		p.newest, p.spoke = newest, now
 	}

@@ -38,8 +38,8 @@ func (l *lines) post(t testing.TB, server *influxtest.Server) {
 	l.Reset()
 }
 
-// seen is what a policy with one rule makes of the samples: the value, or why there is none.
-func seen(t testing.TB, f *feed, service string, replicas int, labels ...string) string {
+// seen is what a policy with one rule makes of the samples as of now: the value, or why there is none.
+func seen(t testing.TB, f *feed, now time.Time, service string, replicas int, labels ...string) string {
 	t.Helper()
 	all := map[string]string{policy.Prefix + "max": "100", policy.Prefix + "target": "1"}
 	for _, l := range labels {
@@ -52,10 +52,10 @@ func seen(t testing.TB, f *feed, service string, replicas int, labels ...string)
 	}
 	in := policy.Input{Replicas: replicas, Replicated: true}
 	for range replicas {
-		in.Tasks = append(in.Tasks, policy.Task{Running: true, Since: time.Now().Add(-time.Hour)})
+		in.Tasks = append(in.Tasks, policy.Task{Running: true, Since: now.Add(-time.Hour)})
 	}
-	f.fill(time.Now(), &in, service, p)
-	d, _ := p.Evaluate(time.Now(), in, policy.State{})
+	f.fill(now, &in, service, p)
+	d, _ := p.Evaluate(now, in, policy.State{})
 	o := d.Rules[0]
 	text := o.Missing
 	if text == "" {
@@ -104,12 +104,13 @@ func TestSourcesOnTheRealInfluxDB(t *testing.T) {
 	t.Run("containers", func(t *testing.T) { readContainers(t, server) })
 	t.Run("queries of rules", func(t *testing.T) { askQueries(t, server) })
 	t.Run("wrong types", func(t *testing.T) { meetWrongTypes(t, server) })
+	t.Run("the proxies say the same", func(t *testing.T) { bothSourcesAgree(t, server) })
 	t.Run("missing database", func(t *testing.T) {
 		reader := influx.NewReader(influx.Config{URL: server.URL, Bucket: "nothing/autogen"})
 		defer reader.Close()
 		f := newFeed(reader, "nothing/autogen", 10*time.Second, zerolog.Nop())
 		f.pull(t.Context(), wishes("sessions", "svc"))
-		if got := seen(t, f, "svc", 1); got != f.trouble+", no sessions measured within the last 2m" || f.trouble == "" {
+		if got := seen(t, f, time.Now(), "svc", 1); got != f.trouble+", no sessions measured within the last 2m" || f.trouble == "" {
 			t.Errorf("%q", got)
 		}
 	})
@@ -160,7 +161,7 @@ func readFigures(t *testing.T, server *influxtest.Server) {
 	} {
 		got := map[string]string{}
 		for metric := range want {
-			got[metric] = seen(t, f, service, 1, "metric="+metric, "window=5s", "windowOffset=3s") // after the restart of proxy-2
+			got[metric] = seen(t, f, now, service, 1, "metric="+metric, "window=5s", "windowOffset=3s") // after the restart of proxy-2
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", service, diff)
@@ -203,14 +204,14 @@ func readContainers(t *testing.T, server *influxtest.Server) {
 	f.side = f.timeout
 	f.pull(t.Context(), []wish{wishOf(t, "app", false, "metric.1=cpu", "metric.2=memory"), wishOf(t, "moved", false, "metric=memory")})
 	for metric, want := range map[string]string{"cpu": "75", "memory": "30"} { // 50 % and 100 % of a core, 20 % and 40 %
-		if got := seen(t, f, "app", 4, "metric="+metric); got != want {
+		if got := seen(t, f, now, "app", 4, "metric="+metric); got != want {
 			t.Errorf("%s is %s, want %s", metric, got, want)
 		}
 	}
-	if got, want := seen(t, f, "app", 5, "metric=cpu"), "75 (cpu of 4 of 5 tasks is measured)"; got != want {
+	if got, want := seen(t, f, now, "app", 5, "metric=cpu"), "75 (cpu of 4 of 5 tasks is measured)"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
-	if got, want := seen(t, f, "other", 1, "metric=cpu"), "no cpu measured within the last 2m (cpu of 0 of 1 tasks is measured)"; got != want {
+	if got, want := seen(t, f, now, "other", 1, "metric=cpu"), "no cpu measured within the last 2m (cpu of 0 of 1 tasks is measured)"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	p, _, _ := policy.Parse("moved", map[string]string{policy.Prefix + "max": "9", policy.Prefix + "target": "50", policy.Prefix + "metric": "memory", policy.Prefix + "stabilizeDown": "0s"}, time.LoadLocation)
@@ -256,14 +257,14 @@ func askQueries(t *testing.T, server *influxtest.Server) {
 		f.queries.begin(t.Context(), list[i:i+1], f.side)
 		f.queries.collect(t.Context())
 		f.answered = now
-		if got := seen(t, f, tt.service, 1, append(tt.labels, "metric=query")...); got != tt.want {
+		if got := seen(t, f, time.Now(), tt.service, 1, append(tt.labels, "metric=query")...); got != tt.want {
 			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
 		}
 	}
 	wrong := []string{"metric=query", "query=from(bucket: 1)"}
 	f.queries.begin(t.Context(), []wish{wishOf(t, "worker", false, wrong...)}, f.side)
 	f.queries.collect(t.Context())
-	if got := seen(t, f, "worker", 1, wrong...); !strings.HasPrefix(got, "query: query InfluxDB: ") || strings.Contains(got, "\n") {
+	if got := seen(t, f, time.Now(), "worker", 1, wrong...); !strings.HasPrefix(got, "query: query InfluxDB: ") || strings.Contains(got, "\n") {
 		t.Errorf("%s", got)
 	}
 }
@@ -284,7 +285,7 @@ func meetWrongTypes(t *testing.T, server *influxtest.Server) {
 	f.side = f.timeout
 	f.pull(t.Context(), []wish{wishOf(t, "odd", false, "metric.1=sessions", "metric.2=requestRate", "metric.3=memory")})
 	for metric, want := range map[string]string{"sessions": "3", "requestRate": "6", "memory": "no memory measured within the last 2m (memory of 0 of 1 tasks is measured)"} {
-		if got := seen(t, f, "odd", 1, "metric="+metric); got != want {
+		if got := seen(t, f, now, "odd", 1, "metric="+metric); got != want {
 			t.Errorf("%s: %s, want %s", metric, got, want)
 		}
 	}
