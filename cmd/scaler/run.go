@@ -68,7 +68,9 @@ func (s sources) feed(configs configReader, interval time.Duration, log zerolog.
 		f, closing = newFeed(reader, s.InfluxBucket, interval, log), reader.Close
 		f.queries.configs = configs
 	}
-	f.direct = newDirect(s.Proxies)
+	if f.direct = newDirect(s.Proxies); f.direct != nil {
+		f.influx.lost = "InfluxDB does not answer, the proxies are asked directly"
+	}
 	return f, closing
 }
 

@@ -121,25 +121,29 @@ func bothSourcesAgree(t *testing.T, server *influxtest.Server) {
 	fromProxy.direct = newDirect([]string{api})
 	all := metricWishes(t, "over_http", "over_tcp", "member_one", "member_two")
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
-	load := func() {
+	load := func() error {
 		for _, address := range []string{entry + "/http", entry + "/http/broken", "127.0.0.1:" + otherPort + "/", "127.0.0.1:" + groupPort + "/", "127.0.0.1:" + groupPort + "/"} {
-			if response, err := client.Get("http://" + address); err == nil {
-				_, _ = io.Copy(io.Discard, response.Body)
-				response.Body.Close()
-			} else {
-				t.Fatal(err)
+			response, err := client.Get("http://" + address)
+			if err != nil {
+				return err
 			}
+			_, _ = io.Copy(io.Discard, response.Body)
+			response.Body.Close()
 		}
+		return nil
 	}
-	var missing string
+	var missing string // what is not there yet, for the log of a failure
+	defer func() { t.Logf("missing at the end: %q", missing) }()
 	until(t, "both sources have points of every metric that are not zero", func() bool {
-		load()
+		if err := load(); err != nil { // a reload is on its way to HAProxy
+			missing = err.Error()
+			return false
+		}
 		fromInflux.pull(t.Context(), all)
 		fromProxy.pull(t.Context(), all)
-		if fromInflux.trouble+fromProxy.trouble != "" {
-			t.Fatal(fromInflux.trouble, fromProxy.trouble)
+		if missing = fromInflux.trouble + fromProxy.trouble; missing == "" {
+			missing = compare(t, fromInflux, fromProxy, all)
 		}
-		missing = compare(t, fromInflux, fromProxy, all)
 		return missing == ""
 	})
 }

@@ -22,8 +22,7 @@ type configReader interface {
 const (
 	queryEvery   = 5 * time.Second  // between two answers to the same text, unless its services are looked at less often
 	queryTimeout = 5 * time.Second  // of one
-	queriesATick = 20               // begun in a tick, the longest due first
-	queriesBusy  = 4                // under way at once
+	queriesBusy  = 20               // under way at once, and so begun in a tick; the longest due first
 	configEvery  = 30 * time.Second // between two looks at a Docker config, which can be removed and made anew
 )
 
@@ -95,10 +94,7 @@ func (q *queries) begin(ctx context.Context, wishes []wish, side time.Duration) 
 		}
 		return strings.Compare(a.text, b.text)
 	})
-	for _, a := range due[:min(len(due), queriesATick)] {
-		if busy++; busy > queriesBusy {
-			break
-		}
+	for _, a := range due[:min(len(due), max(0, queriesBusy-busy))] {
 		a.begun = now
 		a.asking.begin(ctx, queryTimeout, func(ctx context.Context) (reply, error) { return ask(ctx, q.reader, a.text) })
 	}
@@ -266,6 +262,9 @@ func (q *queries) of(service string) []policy.Series {
 			continue
 		}
 		s := policy.Series{Metric: key[1], Proxy: "InfluxDB", By: "answers of", Every: a.every}
+		if n := len(a.replies); n > 1 { // where there are many, each has to wait
+			s.Every = max(s.Every, a.replies[n-1].at.Sub(a.replies[n-2].at))
+		}
 		for _, r := range a.replies {
 			value := r.sum
 			if q.levels[key] {
