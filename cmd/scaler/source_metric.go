@@ -25,13 +25,14 @@ const (
 	qtime
 	ctime
 	rtime
-	cpuTime // nanoseconds since the container started
-	memory  // percent
-	alive   // Telegraf's word that it looked
+	allTimes // qtime, ctime and rtime, added up by a proxy that was asked directly
+	cpuTime  // nanoseconds since the container started
+	memory   // percent
+	alive    // Telegraf's word that it looked
 	columns
 )
 
-// fieldNames are the fields of InfluxDB.
+// fieldNames are the fields of InfluxDB; "" is none.
 var fieldNames = [columns]string{
 	scurMean: "scur_mean", scur: "scur", reqRateMean: "req_rate_mean", qcur: "qcur", answers5xx: "http_response.5xx", econ: "econ", eresp: "eresp",
 	reqTot: "req_tot", stot: "stot", bout: "bout", qtime: "qtime", ctime: "ctime", rtime: "rtime",
@@ -42,7 +43,9 @@ var fieldNames = [columns]string{
 var columnOf = func() map[string]column {
 	byName := map[string]column{}
 	for c, name := range fieldNames {
-		byName[name] = column(c)
+		if name != "" {
+			byName[name] = column(c)
+		}
 	}
 	return byName
 }()
@@ -127,13 +130,12 @@ func errorShare(t *track, i int) (float64, float64, bool) {
 	return min(1, failed/all), all, !math.IsNaN(failed) && !math.IsNaN(all)
 }
 
-// waited is HAProxy's mean time to the response, which weighs as much as what was answered since the point before.
+// waited is HAProxy's mean time to the response, which weighs as much as what was answered since the point before. A query
+// may meet a point of which InfluxDB has not written every field yet: it has no time before all three are there.
 func waited(t *track, i int) (float64, float64, bool) {
-	v, all := t.value(rtime, i), answered(t, i)
-	for _, c := range [...]column{qtime, ctime} {
-		if w := t.value(c, i); !math.IsNaN(w) {
-			v += w
-		}
+	v, all := t.value(allTimes, i), answered(t, i)
+	if math.IsNaN(v) {
+		v = t.value(qtime, i) + t.value(ctime, i) + t.value(rtime, i)
 	}
 	if all == 0 {
 		return 0, 0, true

@@ -29,7 +29,7 @@ type statsPoint [10]float64
 var statsColumns = [...]struct {
 	place int
 	column
-}{{1, scurMean}, {3, reqRateMean}, {4, qcur}, {5, answers5xx}, {6, stot}, {7, reqTot}, {8, bout}, {9, rtime}}
+}{{1, scurMean}, {3, reqRateMean}, {4, qcur}, {5, answers5xx}, {6, stot}, {7, reqTot}, {8, bout}, {9, allTimes}}
 
 // latest is the last time that a point may have, in Unix milliseconds: the year 2100.
 const latest = 4102444800000
