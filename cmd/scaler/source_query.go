@@ -181,13 +181,13 @@ func (q *queries) text(r policy.Rule, service string) (string, error) {
 	if r.QueryConfig != "" {
 		c := q.texts[r.QueryConfig]
 		if c.failure != "" {
-			return "", fmt.Errorf("Docker config %s: %s", r.QueryConfig, c.failure)
+			return "", fmt.Errorf("config %s: %s", r.QueryConfig, c.failure)
 		}
 		text = c.text
 	}
 	text, err := r.Expand(text, service)
 	if err != nil && r.QueryConfig != "" {
-		return "", fmt.Errorf("Docker config %s: %w", r.QueryConfig, err)
+		return "", fmt.Errorf("config %s: %w", r.QueryConfig, err)
 	}
 	return text, err
 }

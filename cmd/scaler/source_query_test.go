@@ -139,12 +139,12 @@ func TestConfigIsReadAgain(t *testing.T) {
 		passQueries(t, q, 40, w)
 		in := policy.Input{Failures: map[string]string{}}
 		q.fill(&in, "a", "query")
-		if want := "Docker config jobs: there is no config of this name"; in.Failures["query"] != want {
+		if want := "config jobs: there is no config of this name"; in.Failures["query"] != want {
 			t.Errorf("%v", in.Failures)
 		}
 		configs["jobs"] = "{{nothing}}"
 		passQueries(t, q, 40, w)
-		if q.fill(&in, "a", "query"); !strings.HasPrefix(in.Failures["query"], "Docker config jobs: the query has the placeholder {{nothing}}") {
+		if q.fill(&in, "a", "query"); !strings.HasPrefix(in.Failures["query"], "config jobs: the query has the placeholder {{nothing}}") {
 			t.Errorf("%v", in.Failures)
 		}
 	})

@@ -247,7 +247,7 @@ func askQueries(t *testing.T, server *influxtest.Server) {
 		{"a mean has no time", "worker", []string{"query=" + text(" |> group() |> mean()")}, "14.5"},
 		{"text from a config", "worker", []string{"queryConfig=jobs"}, "29"},
 		{"no rows", "idle", []string{"query=" + text("")}, "no query measured within the last 2m"},
-		{"config that is not there", "worker", []string{"queryConfig=nothing"}, "Docker config nothing: there is no config of this name"},
+		{"config that is not there", "worker", []string{"queryConfig=nothing"}, "config nothing: there is no config of this name"},
 	}
 	var list []wish
 	for _, tt := range tests {
