@@ -113,7 +113,7 @@ func TestHungInfluxDBIsGivenUpAndComesBack(t *testing.T) {
 // A tick of 1,000 services behind one proxy, the swarm aside.
 func BenchmarkTickOfThousandServices(b *testing.B) {
 	server, now := influxtest.Start(b), time.Now()
-	post(b, server, services, 1, now.Add(-3*time.Minute), now)
+	post(b, server, services, 1, now.Add(-30*time.Second), now)
 	for name, metrics := range map[string][]string{
 		"sessions": {"sessions"}, "errorRate": {"errorRate"}, "responseTime": {"responseTime"}, "everything": haproxyMetrics,
 	} {
