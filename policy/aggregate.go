@@ -8,8 +8,8 @@ import (
 var aggregates = []string{"mean", "max", "min", "sum", "last", "p50", "p90", "p95", "p99"}
 
 // aggregate makes one value of a window's, oldest first. The percentiles are nearest-rank: always a value that was
-// measured. It may reorder values and must not be given none.
-func aggregate(how string, values []float64) float64 {
+// measured. The mean is weighted. It may reorder values and must not be given none.
+func aggregate(how string, values, weights []float64) float64 {
 	switch how {
 	case "max":
 		return slices.Max(values)
@@ -28,7 +28,11 @@ func aggregate(how string, values []float64) float64 {
 	case "p99":
 		return percentile(values, 99)
 	}
-	return sum(values) / float64(len(values))
+	total, weight := 0.0, 0.0
+	for i, v := range values {
+		total, weight = total+v*weights[i], weight+weights[i]
+	}
+	return total / weight
 }
 
 func sum(values []float64) float64 {

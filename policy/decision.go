@@ -18,6 +18,9 @@ type Input struct {
 	Trouble    string   // why nothing newer is measured ("InfluxDB does not answer"); "" when all is well
 	// Failures say of a rule's Source why it in particular cannot be measured. What is measured all the same is used.
 	Failures map[string]string
+	// Partial says of a Source what of it is not measured ("proxy 10.0.0.7:8080 does not answer"): what is measured may
+	// be too little, so nothing goes down on it.
+	Partial map[string]string
 }
 
 // Task is one task that is to run.

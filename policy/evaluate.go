@@ -127,6 +127,9 @@ func (e *evaluation) data(want int) (int, string) {
 	if len(e.seen.silent) > 0 {
 		return e.in.Replicas, silences(e.seen.silent)
 	}
+	if e.seen.lacks != "" {
+		return e.in.Replicas, e.seen.lacks
+	}
 	return e.in.Replicas, "not every rule has data"
 }
 

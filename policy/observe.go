@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"math"
 	"time"
 )
@@ -50,6 +51,7 @@ type sight struct {
 	complete bool    // every rule has a value and no proxy is silent
 	panic    bool
 	silent   []silence
+	lacks    string // of the first rule that only a part was measured of
 }
 
 // observe looks at the Input as of now; later points are not seen.
@@ -61,9 +63,14 @@ func (p Policy) observe(at present) sight {
 		if o.Asleep {
 			asleep++
 		}
-		if len(silent) > 0 || o.Missing != "" && !o.Ignored && !o.fallen {
+		lacks := at.in.Partial[r.Source()]
+		if !r.measures() || o.Asleep || o.Ignored || o.fallen {
+			lacks = ""
+		}
+		if len(silent) > 0 || lacks != "" || o.Missing != "" && !o.Ignored && !o.fallen {
 			seen.complete = false
 		}
+		seen.lacks = cmp.Or(seen.lacks, lacks)
 		if len(seen.silent) == 0 {
 			seen.silent = silent
 		}
@@ -126,16 +133,16 @@ func (p Policy) measure(r Rule, at present, o *Observation) []silence {
 	}
 	heard, silent := hearing(series, at.now)
 	end := at.now.Add(-r.Offset)
-	values := totals(series, end, r.Window, r.level())
+	values, weights := totals(series, end, r.Window, r.level())
 	if len(values) == 0 && heard > 0 && r.level() {
-		values = []float64{0} // no request in the whole window
+		values, weights = []float64{0}, []float64{1} // no request in the whole window
 	}
 	failure := at.in.Failures[r.Source()]
 	if failure == "" {
 		failure = at.in.Trouble
 	}
 	if heard == 0 && len(silent) == 0 && failure == "" && p.NoData == "zero" {
-		heard, values = 1, []float64{0}
+		heard, values, weights = 1, []float64{0}, []float64{1}
 	}
 	if heard == 0 || len(values) == 0 {
 		switch o.failed = failure != ""; {
@@ -152,10 +159,10 @@ func (p Policy) measure(r Rule, at present, o *Observation) []silence {
 		o.Missing = "no replica is older than " + span(p.Warmup) + " yet, " + r.Metric + " says nothing"
 		return silent
 	}
-	o.Value = aggregate(r.Agg, values)
+	o.Value = aggregate(r.Agg, values, weights)
 	p.ask(r, at, o)
-	if short := totals(series, end, r.PanicWindow, r.level()); len(short) > 0 && r.PanicWindow > 0 {
-		value := aggregate(r.Agg, short)
+	if short, weights := totals(series, end, r.PanicWindow, r.level()); len(short) > 0 && r.PanicWindow > 0 {
+		value := aggregate(r.Agg, short, weights)
 		need := r.need(value, o.ready)
 		o.Panic = need >= r.PanicThreshold*float64(max(1, at.base))
 		if o.Panic && need > o.Need {

@@ -218,9 +218,25 @@ func TestMoves(t *testing.T) {
 
 func TestQueryIsExpanded(t *testing.T) {
 	r := policy.Rule{Window: 90 * time.Second}
-	got := r.Expand(`range(start: -{{window}}) where "{{ service }}"`, "shop_web")
-	if want := `range(start: -1m30s) where "shop_web"`; got != want {
-		t.Errorf("%s, want %s", got, want)
+	got, err := r.Expand(`range(start: -{{window}}) where "{{ service }}"`, "shop_web")
+	if want := `range(start: -1m30s) where "shop_web"`; got != want || err != nil {
+		t.Errorf("%s, %v, want %s", got, err, want)
+	}
+}
+
+func TestNoNameOfAServiceIsMoreThanAWordInAQuery(t *testing.T) {
+	for _, name := range []string{`a" or true or "b`, `a\`, "${http.post()}", "a\nb", "a b", "a)", "a/", ""} {
+		if got, err := (policy.Rule{}).Expand(`r.service == "{{service}}" and {{service}}`, name); err == nil {
+			t.Errorf("%q makes %s", name, got)
+		}
+	}
+}
+
+func TestTextOfAConfigIsCheckedLikeALabel(t *testing.T) {
+	for _, text := range []string{" ", "SELECT mean(x) FROM jobs", "{{node}}", "{{service"} {
+		if got, err := (policy.Rule{}).Expand(text, "web"); err == nil {
+			t.Errorf("%q makes %q", text, got)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -70,7 +71,7 @@ func (r Rule) missing(silent []silence) string {
 func silences(silent []silence) string {
 	var parts []string
 	for _, s := range silent {
-		parts = append(parts, fmt.Sprintf("proxy %s silent for %s", s.Proxy, span(s.For)))
+		parts = append(parts, fmt.Sprintf("%s %s silent for %s", cmp.Or(s.By, "proxy"), s.Proxy, span(s.For)))
 	}
 	return strings.Join(parts, ", ")
 }

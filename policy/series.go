@@ -17,7 +17,8 @@ const (
 // Series is one metric of one backend as one proxy measured it, points in ascending order of time, one per time.
 type Series struct {
 	Metric  string
-	Proxy   string        // the proxy instance
+	Proxy   string        // the proxy instance, or whatever else measured
+	By      string        // what measured, for sentences; "" is a proxy
 	Backend string        // HAProxy's name of the backend
 	Ahead   time.Duration // of the proxy's clock before ours; negative when it is behind
 	Every   time.Duration // between two points; 0 is a second
@@ -64,8 +65,9 @@ func (s Series) newest(t time.Time) time.Time {
 
 // totals are the sums over the series at every second of the window that ends at now, oldest first; seconds at which no
 // series has a fresh point are left out. Proxies do not write at the same instant, so each counts with its newest point.
-// Levels are averaged by their weight instead, and seconds without any weight are left out.
-func totals(series []Series, now time.Time, window time.Duration, level bool) []float64 {
+// Levels are averaged by their weight instead, and seconds without any weight are left out; the weights of the others
+// come along, so that a mean over the window is one over its requests. The weights of sums are 1.
+func totals(series []Series, now time.Time, window time.Duration, level bool) (known, weighed []float64) {
 	seconds := int(window / time.Second)
 	room := make([]float64, 2*seconds)
 	values, weights := room[:seconds], room[seconds:] // of a sum, a weight says that there is a point
@@ -88,32 +90,32 @@ func totals(series []Series, now time.Time, window time.Duration, level bool) []
 			weights[i] += weight
 		}
 	}
-	known := values[:0]
+	known, weighed = values[:0], weights[:0]
 	for i, v := range values {
-		switch {
-		case weights[i] == 0:
+		switch weight := weights[i]; {
+		case weight == 0:
 		case level:
-			known = append(known, v/weights[i])
+			known, weighed = append(known, v/weight), append(weighed, weight)
 		default:
-			known = append(known, v)
+			known, weighed = append(known, v), append(weighed, 1)
 		}
 	}
-	return known
+	return known, weighed
 }
 
 // silence is a proxy that was heard within Lookback and is not heard now.
 type silence struct {
-	Proxy string
-	For   time.Duration
+	Proxy, By string
+	For       time.Duration
 }
 
 // hearing sorts the proxies into those heard within Fresh and those that fell silent, silent ones in order of name. A
 // proxy is heard when any of its series is: a backend that one proxy no longer has is gone, not silent.
 func hearing(series []Series, now time.Time) (heard int, silent []silence) {
 	type voice struct {
-		proxy  string
-		newest time.Time
-		well   bool
+		proxy, by string
+		newest    time.Time
+		well      bool
 	}
 	voices := make([]voice, 0, 8) // few: a map costs more
 	for _, s := range series {
@@ -124,7 +126,7 @@ func hearing(series []Series, now time.Time) (heard int, silent []silence) {
 		}
 		i := slices.IndexFunc(voices, func(v voice) bool { return v.proxy == s.Proxy })
 		if i < 0 {
-			i, voices = len(voices), append(voices, voice{proxy: s.Proxy, newest: at})
+			i, voices = len(voices), append(voices, voice{proxy: s.Proxy, by: s.By, newest: at})
 		}
 		if v := &voices[i]; at.After(v.newest) {
 			v.newest = at
@@ -135,7 +137,7 @@ func hearing(series []Series, now time.Time) (heard int, silent []silence) {
 		if v.well {
 			heard++
 		} else {
-			silent = append(silent, silence{v.proxy, now.Sub(v.newest)})
+			silent = append(silent, silence{v.proxy, v.by, now.Sub(v.newest)})
 		}
 	}
 	slices.SortFunc(silent, func(a, b silence) int { return strings.Compare(a.Proxy, b.Proxy) })

@@ -14,7 +14,7 @@ import (
 
 const (
 	recentWindow = 15 * time.Minute
-	recentBudget = 1 << 20 // points of all backends together, about 32 MB
+	recentBudget = 1 << 20 // points of all backends together, about 56 MB
 )
 
 // recent keeps the last minutes of every backend in memory and serves them, so that a scaler can do without InfluxDB.
@@ -36,12 +36,15 @@ type track struct {
 	last    time.Time
 }
 
-// recentPoint has the fields that scaling needs. They are small: a million points fit in 32 MB.
+// recentPoint has the fields that scaling needs. They are small: a million points fit in 56 MB. Counters count since the
+// proxy started.
 type recentPoint struct {
-	at                int64 // Unix milliseconds
-	scurMean, scurMax float32
-	reqRateMean, qcur float32 // reqRateMean is NaN when it is unknown
-	errors            uint32  // answers 5xx since the proxy started; over TCP failed connections and broken answers
+	at                  int64 // Unix milliseconds
+	scurMean, scurMax   float32
+	reqRateMean, qcur   float32 // reqRateMean is NaN when it is unknown
+	waited              float32 // milliseconds in the queue, to connect and to the response, a mean of HAProxy's
+	errors              uint32  // answers 5xx; over TCP failed connections and broken answers
+	arrived, done, sent uint64  // requests that arrived, requests that were answered (TCP: connections), bytes to clients
 }
 
 func newRecent(instance string, interval time.Duration) *recent {
@@ -54,26 +57,50 @@ func (r *recent) add(at time.Time, samples []haproxystats.Sample, owner func(str
 	defer r.mu.Unlock()
 	limit := r.limit()
 	for _, s := range samples {
-		if s.Type != haproxystats.Backend {
+		name, service := s.Proxy, ""
+		if owner != nil && s.Type != haproxystats.Frontend {
+			service, _ = owner(s.Proxy)
+		}
+		switch {
+		case s.Type == haproxystats.Backend:
+		case s.Type == haproxystats.Server && service == "" && owner != nil: // several services may share the backend
+			name = s.Proxy + "/" + s.Sv
+			if service, _ = owner(name); service == "" {
+				continue
+			}
+		default:
 			continue
 		}
-		t, ok := r.backends[s.Proxy]
+		t, ok := r.backends[name]
 		if !ok {
 			t = &track{}
-			r.backends[s.Proxy] = t
+			r.backends[name] = t
 		}
-		if owner != nil {
-			t.service, _ = owner(s.Proxy)
-		}
-		qcur, _ := s.Int("qcur")
-		t.last = at
-		t.add(recentPoint{at.UnixMilli(), float32(s.ScurMean), float32(s.ScurMax), float32(s.ReqRateMean), float32(qcur), errorsOf(s)}, limit)
+		t.service, t.last = service, at
+		t.add(pointOf(at, s), limit)
 	}
 	for name, t := range r.backends {
 		if at.Sub(t.last) > recentWindow {
 			delete(r.backends, name)
 		}
 	}
+}
+
+// pointOf reads a sample. Of a server there are no means, only what is open at the time.
+func pointOf(at time.Time, s haproxystats.Sample) recentPoint {
+	number := func(column string) int64 { n, _ := s.Int(column); return n }
+	p := recentPoint{
+		at: at.UnixMilli(), scurMean: float32(s.ScurMean), scurMax: float32(s.ScurMax), reqRateMean: float32(s.ReqRateMean), qcur: float32(number("qcur")),
+		waited: float32(number("qtime") + number("ctime") + number("rtime")), errors: errorsOf(s), arrived: uint64(number("stot")), sent: uint64(number("bout")),
+	}
+	p.done = p.arrived
+	if done, ok := s.Int("req_tot"); ok {
+		p.done = uint64(done)
+	}
+	if s.Type == haproxystats.Server {
+		p.scurMean, p.scurMax, p.reqRateMean = float32(number("scur")), float32(number("scur")), float32(math.NaN())
+	}
+	return p
 }
 
 // errorsOf counts what went wrong at a backend. Over HTTP HAProxy answers for a server that fails, so that each is one 5xx.
@@ -124,10 +151,13 @@ func (t *track) since(millis int64) []recentPoint {
 //	 "workers":[[1767225600000, workers, draining, reloads], …],
 //	 "reloads":[{"at":1767225600000,"total":3,"reason":"new backend shop"}, …],
 //	 "backends":{"demo_app-8080":{"service":"demo_app","points":[
-//	  [1767225600000, scur_mean, scur_max, req_rate_mean, qcur, errors], …]}}}
+//	  [1767225600000, scur_mean, scur_max, req_rate_mean, qcur, errors, arrived, done, sent, waited], …]}}}
 //
-// All is after since, oldest first; interval is in seconds; req_rate_mean is null when it is not known; reloads and errors
-// count since the proxy started, errors being answers 5xx, over TCP failed connections and broken answers.
+// All is after since, oldest first; interval is in seconds; req_rate_mean is null when it is not known; reloads, errors,
+// arrived, done and sent count since the proxy started, errors being answers 5xx (over TCP failed connections and broken
+// answers), arrived and done requests (TCP: connections), sent bytes to clients; waited is HAProxy's mean of milliseconds
+// in the queue, to connect and to the response. Where several services share a backend there are its servers instead,
+// as backend/server, with what is open at the time for scur_mean and scur_max.
 func (r *recent) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	since := time.Now().Add(-recentWindow).UnixMilli()
 	if text := req.URL.Query().Get("since"); text != "" {
@@ -198,7 +228,10 @@ func (r *recent) appendTrack(out []byte, name string, since int64) []byte {
 			}
 			out = strconv.AppendFloat(out, float64(v), 'f', -1, 32)
 		}
-		out = append(strconv.AppendUint(append(out, ','), uint64(p.errors), 10), ']')
+		for _, n := range [...]uint64{uint64(p.errors), p.arrived, p.done, p.sent} {
+			out = strconv.AppendUint(append(out, ','), n, 10)
+		}
+		out = append(strconv.AppendFloat(append(out, ','), float64(p.waited), 'f', -1, 32), ']')
 	}
 	return append(out, "]}"...)
 }

@@ -138,6 +138,45 @@ func TestTrackKeepsTheNewestWhenItsLimitChanges(t *testing.T) {
 	check(12, 7, 8, 9, 10, 11)
 }
 
+func TestRecentHasTheCountersThatScalingNeeds(t *testing.T) {
+	r, s, now := newRecent("proxy-1", time.Second), haproxystats.NewSampler(), time.Now()
+	rows, err := haproxystats.Parse(strings.NewReader("# pxname,svname,scur,qcur,stot,req_tot,bout,econ,eresp,hrsp_5xx,qtime,ctime,rtime,type,\n" +
+		"web,BACKEND,3,1,20,18,5000,7,7,4,5,2,30,1,\ndb,BACKEND,3,0,20,,5000,2,1,,0,2,0,1,\n" +
+		"group,BACKEND,3,0,20,,5000,2,1,,0,2,0,1,\ngroup,redis.1,2,0,12,,900,1,0,,0,2,0,2,\ngroup,gone.1,2,0,12,,900,1,0,,0,2,0,2,\nweb,web.1,3,0,20,18,5000,0,0,4,5,2,30,2,\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner := func(backend string) (service, stack string) {
+		return map[string]string{"web": "shop_web", "db": "shop_db", "group/redis.1": "shop_redis"}[backend], ""
+	}
+	r.add(now, s.Next(now, []haproxystats.Worker{{PID: 1, Rows: rows}}), owner)
+	w := httptest.NewRecorder()
+	r.ServeHTTP(w, httptest.NewRequest("GET", "/v1/stats", nil))
+	var got struct {
+		Backends map[string]struct {
+			Service string
+			Points  [][]*float64
+		}
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+		t.Fatalf("%v in %s", err, w.Body)
+	}
+	// qcur, errors, arrived, done, sent, waited; scur before them
+	for name, want := range map[string]string{"web": "shop_web 3 1 4 20 18 5000 37", "db": "shop_db 3 0 3 20 20 5000 2", "group": " 3 0 3 20 20 5000 2", "group/redis.1": "shop_redis 2 0 1 12 12 900 2"} {
+		b := got.Backends[name]
+		if len(b.Points) != 1 || len(b.Points[0]) != 10 {
+			t.Fatalf("%s: %s", name, w.Body)
+		}
+		p := b.Points[0]
+		if text := fmt.Sprint(b.Service, " ", *p[1], *p[4], *p[5], *p[6], *p[7], *p[8], *p[9]); text != want {
+			t.Errorf("%s: %s, want %s", name, text, want)
+		}
+	}
+	if len(got.Backends) != 4 {
+		t.Errorf("servers of a service's own backend, or of nobody, are there: %s", w.Body)
+	}
+}
+
 func TestRecentServesWorkersReloadsAndErrors(t *testing.T) {
 	r, s := newRecent("proxy-1", time.Second), haproxystats.NewSampler()
 	now := time.Now()

@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -15,11 +17,21 @@ import (
 type sources struct {
 	DockerHost string `env:"DOCKER_HOST" placeholder:"ADDRESS" help:"API of a swarm manager; by default the local socket."`
 	daemon.Influx
+	Proxies []string `env:"PROXIES" placeholder:"HOST:PORT,…" help:"APIs of the proxies, for example tasks.sluice_proxy:8080, all addresses of a name: asked while InfluxDB does not answer, or always where there is none."`
 }
 
 func (s sources) validate() error {
+	if s.InfluxURL == "" && len(s.Proxies) == 0 {
+		return errors.New("INFLUX_URL: is missing, as is PROXIES: the scaler reads there what the proxies measured")
+	}
+	for _, name := range s.Proxies {
+		host, port, err := net.SplitHostPort(name)
+		if n, wrong := strconv.ParseUint(port, 10, 16); err != nil || host == "" || wrong != nil || n == 0 {
+			return fmt.Errorf("PROXIES: want host:port, got %q", name)
+		}
+	}
 	if s.InfluxURL == "" {
-		return errors.New("INFLUX_URL: is missing, the scaler reads there what the proxies measured")
+		return nil
 	}
 	return s.Config().Validate()
 }
@@ -52,6 +64,6 @@ func (s settings) print(log zerolog.Logger) {
 		return "hidden"
 	}
 	log.Info().Str("version", version).Str("docker", s.DockerHost).Str("influx", s.InfluxURL).Str("influxToken", hidden(s.InfluxToken)).
-		Str("influxOrg", s.InfluxOrg).Str("influxBucket", s.InfluxBucket).Str("dir", s.Dir).Stringer("interval", s.Interval).
+		Str("influxOrg", s.InfluxOrg).Str("influxBucket", s.InfluxBucket).Strs("proxies", s.Proxies).Str("dir", s.Dir).Stringer("interval", s.Interval).
 		Int("port", s.Port).Str("apiToken", hidden(s.APIToken)).Msg("settings")
 }

@@ -39,8 +39,8 @@ func (o *only) Scale(ctx context.Context, id string, s swarm.Scaling) error {
 	return o.Client.Scale(ctx, id, s)
 }
 
-// source answers the sessions of every second that is asked for.
-type source struct {
+// readings answers the sessions of every second that is asked for.
+type readings struct {
 	service string
 	load    func() turns
 }
@@ -63,7 +63,7 @@ func (h turns) at(t time.Time) float64 {
 	return sessions
 }
 
-func (s source) Query(_ context.Context, flux string) ([]influx.Record, error) {
+func (s readings) Query(_ context.Context, flux string) ([]influx.Record, error) {
 	bounds := rangeOf.FindStringSubmatch(flux)
 	start, err := time.Parse(time.RFC3339Nano, bounds[1])
 	if err != nil {
@@ -111,7 +111,7 @@ func newScaling(t *testing.T, s swarm.Service, load float64, others ...string) *
 	c := &scaling{t: t, service: s, load: turns{{sessions: load}}, swarm: &only{Client: swarmtest.Need(t), names: append(others, s.Name)}}
 	log := zerolog.New(&synced{c: c})
 	records := &recorder{log: log, metrics: newMetrics(prometheus.NewRegistry()), board: newBoard()}
-	c.loop = newLoop(c.swarm, newFeed(source{s.Name, c.current}, "telegraf/autogen", time.Second, log), records, log, 250*time.Millisecond)
+	c.loop = newLoop(c.swarm, newFeed(readings{s.Name, c.current}, "telegraf/autogen", time.Second, log), records, log, 250*time.Millisecond)
 	return c
 }
 
@@ -221,6 +221,6 @@ func TestScalerProcess(t *testing.T) {
 		}
 		return load
 	}
-	l := newLoop(&only{Client: client, names: []string{name}}, newFeed(source{name, load}, "telegraf/autogen", time.Second, log), records, log, 250*time.Millisecond)
+	l := newLoop(&only{Client: client, names: []string{name}}, newFeed(readings{name, load}, "telegraf/autogen", time.Second, log), records, log, 250*time.Millisecond)
 	l.run(t.Context(), client.Watch(t.Context()))
 }

@@ -63,7 +63,7 @@ func (c *explainCommand) Run(ctx context.Context) error {
 	if at < 0 {
 		return fmt.Errorf("no service %q has scaling labels, only: %s", c.Service, cmp.Or(names(intents), "none"))
 	}
-	explain(os.Stdout, intents[at], l.feed.samples.of(c.Service), time.Now())
+	explain(os.Stdout, intents[at], l.feed.series(time.Now(), c.Service), l.feed.origin(), time.Now())
 	return nil
 }
 
@@ -76,7 +76,7 @@ func names(intents []*intent) string {
 }
 
 // explain is written from the end: first the sentence, then how it came about.
-func explain(w io.Writer, i *intent, series []policy.Series, now time.Time) {
+func explain(w io.Writer, i *intent, series []policy.Series, origin string, now time.Time) {
 	d := i.decision
 	fmt.Fprintf(w, "%s: %s\n\nWhat its labels ask for\n", i.service.Name, d.Reason)
 	explainLabels(w, i)
@@ -90,7 +90,7 @@ func explain(w io.Writer, i *intent, series []policy.Series, now time.Time) {
 	}
 	explainReplicas(w, i, now)
 	if len(i.policy.Rules) > 0 {
-		fmt.Fprintln(w, "\nWhat was measured")
+		fmt.Fprintf(w, "\nWhat was measured (HAProxy's figures %s)\n", origin)
 		explainRules(w, i.policy, d)
 		explainSeries(w, i.policy, series, now)
 	}
@@ -192,13 +192,19 @@ func explainSeries(w io.Writer, p policy.Policy, series []policy.Series, now tim
 		if !slices.ContainsFunc(p.Rules, func(r policy.Rule) bool { return r.Source() == s.Metric }) || len(s.Points) == 0 {
 			continue
 		}
+		what := s.Metric
+		if s.Backend != "" {
+			what += " of " + s.Backend
+		} else if ofContainers(s.Metric) {
+			continue // it only says that Telegraf looked
+		}
 		last := s.Points[max(0, len(s.Points)-shown):]
 		var values []string
 		for _, point := range last {
 			values = append(values, fmt.Sprintf("%.4g", point.Value))
 		}
 		age := now.Sub(last[len(last)-1].At.Add(-s.Ahead)).Round(100 * time.Millisecond)
-		fmt.Fprintf(w, "  %s of %s at proxy %s, up to %s ago: … %s\n", s.Metric, s.Backend, s.Proxy, age, strings.Join(values, " "))
+		fmt.Fprintf(w, "  %s at %s %s, up to %s ago: … %s\n", what, cmp.Or(s.By, "proxy"), s.Proxy, age, strings.Join(values, " "))
 		if s.Ahead != 0 {
 			fmt.Fprintf(w, "    its clock is %s ahead of ours\n", s.Ahead.Round(100*time.Millisecond))
 		}

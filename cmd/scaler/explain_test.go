@@ -21,7 +21,7 @@ func explained(t *testing.T, s swarm.Service, load float64, seconds int) (text s
 		r.seconds(t, seconds)
 		var out strings.Builder
 		i := &intent{subject: r.loop.subjects["id1"], decision: r.loop.subjects["id1"].decide(time.Now(), r.loop.feed)}
-		explain(&out, i, r.loop.feed.samples.of("demo_app"), time.Now())
+		explain(&out, i, r.loop.feed.series(time.Now(), "demo_app"), r.loop.feed.origin(), time.Now())
 		text = out.String()
 	})
 	return text
@@ -44,7 +44,7 @@ What its labels ask for
 What it has
   3 replicas desired, between 1 and 10; 3 of 3 tasks running, the youngest for 1h0m0s
 
-What was measured
+What was measured (HAProxy's figures from InfluxDB)
   no sessions measured within the last 2m
   Is the service routed (proxy explain), and do the proxies write where the scaler reads?
 

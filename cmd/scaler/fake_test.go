@@ -106,6 +106,18 @@ func (f *fakeInflux) write(service, proxy string, at time.Time, sessions float64
 	})
 }
 
+// wishes are rules of every metric for every service.
+func wishes(metrics string, services ...string) (list []wish) {
+	for _, service := range services {
+		w := wish{service: service, every: time.Second}
+		for _, metric := range strings.Fields(metrics) {
+			w.rules = append(w.rules, policy.Rule{Metric: metric, Window: 15 * time.Second, PerReplica: true})
+		}
+		list = append(list, w)
+	}
+	return list
+}
+
 type fakeSpool struct{ lines []string }
 
 func (f *fakeSpool) Put(lines []byte) {

@@ -85,7 +85,7 @@ func (l *loop) tick(ctx context.Context) {
 	if at := l.feed.samples.oldest(time.Now()); !at.IsZero() {
 		l.recorder.metrics.lag.Set(time.Since(at).Seconds())
 	}
-	l.recorder.ticked(start, l.failure, l.feed.trouble)
+	l.recorder.ticked(start, l.failure, l.feed.remark())
 }
 
 // report logs when the swarm stops answering and when it answers again.
@@ -113,11 +113,11 @@ func (l *loop) look(ctx context.Context) error {
 	if len(l.subjects) == 0 {
 		return nil
 	}
-	ids, names, metrics := l.asked()
+	ids, wishes := l.asked()
 	var tasks []swarm.Task
 	var g errgroup.Group
 	g.Go(func() (err error) { tasks, err = l.swarm.Tasks(limited, ids); return err })
-	g.Go(func() error { l.feed.pull(ctx, names, metrics); return nil })
+	g.Go(func() error { l.feed.pull(ctx, wishes); return nil })
 	if err := g.Wait(); err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (l *loop) look(ctx context.Context) error {
 }
 
 // asked is whom and what the queries are about: an invalid policy, or a service that cannot be scaled, needs no samples.
-func (l *loop) asked() (ids, names, metrics []string) {
+func (l *loop) asked() (ids []string, wishes []wish) {
 	l.feed.samples.keep = history
 	for _, id := range slices.Sorted(maps.Keys(l.subjects)) {
 		s := l.subjects[id]
@@ -134,15 +134,10 @@ func (l *loop) asked() (ids, names, metrics []string) {
 		if len(s.problems) > 0 || s.service.Mode != swarm.Replicated {
 			continue
 		}
-		names = append(names, s.service.Name)
+		wishes = append(wishes, s.wish())
 		l.feed.samples.keep = max(l.feed.samples.keep, s.policy.Reach())
-		for _, r := range s.policy.Rules {
-			if r.Strategy != "fixed" && readable(r.Metric) && !slices.Contains(metrics, r.Metric) {
-				metrics = append(metrics, r.Metric)
-			}
-		}
 	}
-	return ids, names, metrics
+	return ids, wishes
 }
 
 func (l *loop) list(ctx context.Context) error {

@@ -2,11 +2,12 @@
 //
 //	every second  loop.tick
 //	  swarm     services (cached, looked at again on a hint and every 10 s), tasks      ┐ at the same time
-//	  InfluxDB  one query for all services, only what is new                            ┘
+//	  InfluxDB  one query for HAProxy's figures of all services, only what is new       │
+//	  proxies   the same from /v1/stats, without InfluxDB or while it does not answer   ┘
 //	  policy.Evaluate for each service: "sessions 412 over 3 replicas is 137 each, target 100: want 5"
 //	  swarm.Scale where something is to be done, and the decision into log, sluice_scale and API
 //
-// What cannot be asked changes nothing: without InfluxDB every service keeps its replicas within its bounds, without the
+// What cannot be asked changes nothing: without a source every service keeps its replicas within its bounds, without the
 // swarm nothing is decided at all.
 package main
 

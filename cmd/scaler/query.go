@@ -2,14 +2,13 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"maps"
 	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"sluice/internal/influx"
+	"sluice/policy"
 )
 
 // reader answers Flux queries.
@@ -27,65 +26,140 @@ const (
 	wideEvery = 10 * time.Second
 )
 
-// maxNamed is the number of services up to which a query names them; above, all backends are read.
-const maxNamed = 100
-
-// feed keeps the samples up to date, with one query a tick for all services.
+// feed keeps what is measured up to date.
+//
+//	InfluxDB    one query a tick for HAProxy's figures of all services, one every few seconds for those of containers,
+//	            and the queries of rules
+//	proxies     asked directly for the same figures of HAProxy, while InfluxDB does not answer or where there is none
+//
+// Both sources of HAProxy's figures fill the same samples with the same points, so going from one to the other leaves no
+// gap and counts nothing twice.
 type feed struct {
-	reader  reader
+	reader  reader // nil: there is no InfluxDB
 	bucket  string
-	timeout time.Duration
+	timeout time.Duration // of a call
+	side    time.Duration // how long a tick waits for what the other services do not need
 	log     zerolog.Logger
 	samples *samples
 
-	answered time.Time     // start of the last query that was answered; zero: none yet
-	wide     time.Time     // start of the last wide one
-	reach    time.Duration // how far back to dare: less after a query that took too long
-	trouble  string
-	since    time.Time // of trouble
+	influx     source
+	asking     errand[[]influx.Record]
+	reached    time.Time     // where the query under way begins
+	clauses    []clause      // of that query
+	wide       time.Time     // start of the last wide one
+	reach      time.Duration // how far back to dare: less after a query that took too long
+	direct     *direct       // nil: the proxies cannot be asked
+	containers *containers   // nil without InfluxDB, as are the queries
+	queries    *queries
+	gauges     *sourceGauges // nil: nobody scrapes
+
+	answered time.Time // start of the last call for what was wanted that was answered; zero: none yet
+	trouble  string    // why HAProxy's figures are not known; "" when they are
 }
 
-// pull asks for new points. What goes wrong is logged when it begins and when it ends, and is otherwise trouble.
-func (f *feed) pull(ctx context.Context, services, metrics []string) {
-	if len(services) == 0 || len(metrics) == 0 {
+// newFeed makes a feed whose calls may take a few ticks. Without a reader there is no InfluxDB, with direct nil the
+// proxies cannot be asked.
+func newFeed(r reader, bucket string, interval time.Duration, log zerolog.Logger) *feed {
+	timeout := min(max(3*interval, 2*time.Second), 10*time.Second)
+	f := &feed{reader: r, bucket: bucket, timeout: timeout, side: interval / 4, log: log, samples: newSamples(), influx: influxSource(), reach: history}
+	if r != nil {
+		f.containers, f.queries = newContainers(r, bucket, timeout, log), newQueries(r, nil)
+	}
+	return f
+}
+
+// pull asks for what is new.
+func (f *feed) pull(ctx context.Context, wishes []wish) {
+	if len(wishes) == 0 {
 		return
 	}
 	start := time.Now()
-	from := f.from(start)
-	ctx, cancel := context.WithTimeout(ctx, f.timeout)
-	defer cancel()
-	rows, err := f.reader.Query(ctx, flux(f.bucket, from, start.Add(mostAhead), services, metrics))
-	if err != nil {
-		f.failed(start, err)
+	f.samples.want(wishes, ofHAProxy)
+	clauses := f.samples.clauses(wishes)
+	if f.reader != nil {
+		f.containers.begin(ctx, wishes)
+		f.queries.begin(ctx, wishes, f.side)
+	}
+	if len(clauses) > 0 {
+		f.pullHAProxy(ctx, start, clauses)
+	} else {
+		f.trouble, f.answered = "", start
+	}
+	if f.reader != nil {
+		side, cancel := context.WithTimeout(ctx, f.side)
+		f.containers.collect(side)
+		f.queries.collect(side)
+		cancel()
+	}
+	f.gauges.show(f)
+}
+
+// pullHAProxy asks InfluxDB, and the proxies as long as that does not answer.
+func (f *feed) pullHAProxy(ctx context.Context, start time.Time, clauses []clause) {
+	if f.reader != nil && !f.asking.busy() {
+		from := f.from(start)
+		if !slices.EqualFunc(clauses, f.clauses, clause.equal) {
+			from = earlier(from, start.Add(-widest)) // something new is wanted, for which there are no points yet
+		}
+		query := flux(f.bucket, from, start.Add(mostAhead), clauses)
+		f.asking.begin(ctx, f.timeout, func(ctx context.Context) ([]influx.Record, error) { return f.reader.Query(ctx, query) })
+		f.reached, f.clauses = from, clauses
+	}
+	if f.direct != nil && (f.reader == nil || f.influx.trouble != "") {
+		f.direct.begin(ctx, f.timeout, f.samples.keep)
+	}
+	f.collect(ctx)
+	if f.reader != nil && f.influx.trouble == "" && !f.influx.answered.IsZero() {
+		f.trouble, f.answered = "", f.influx.answered
 		return
 	}
-	now := time.Now()
-	f.samples.add(now, rows)
-	if f.trouble != "" {
-		f.log.Info().Stringer("after", now.Sub(f.since).Round(time.Second)).Msg("InfluxDB answers again")
+	f.trouble = f.influx.trouble
+	if f.direct == nil {
+		return
 	}
-	f.answered, f.trouble, f.reach = start, "", f.samples.keep
-	if start.Sub(from) >= widest {
-		f.wide = start
+	f.direct.begin(ctx, f.timeout, f.samples.keep) // InfluxDB has just failed
+	f.direct.collect(ctx, f.log, f.samples)
+	switch {
+	case f.direct.trouble == "" && !f.direct.answered.IsZero():
+		f.trouble, f.answered = "", later(f.answered, f.direct.answered)
+	case f.reader == nil:
+		f.trouble = f.direct.trouble
+	default:
+		f.trouble += ", " + f.direct.trouble
 	}
 }
 
-func (f *feed) failed(start time.Time, err error) {
-	if f.trouble == "" {
-		f.since = start
-		f.log.Warn().Err(err).Msg("InfluxDB does not answer, services keep their replicas")
+// collect takes the answer of InfluxDB. While the proxies are asked in its stead nobody waits for one that hangs.
+func (f *feed) collect(ctx context.Context) {
+	if f.reader == nil {
+		return
 	}
-	f.trouble = "InfluxDB does not answer"
-	if silent := time.Since(f.since).Round(time.Second); silent > 0 {
-		f.trouble = fmt.Sprintf("InfluxDB has not answered for %s", silent)
+	if f.direct != nil && f.influx.trouble != "" {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, f.side)
+		defer cancel()
 	}
-	f.reach = max(widest, f.reach/2)
+	o, came := f.asking.take(ctx)
+	if !came {
+		f.influx.waits(time.Now())
+		return
+	}
+	f.influx.did(f.log, o.begun, o.ended, o.err)
+	if o.err != nil {
+		f.reach = max(widest, f.reach/2)
+		return
+	}
+	f.samples.add(o.ended, o.value)
+	f.reach = f.samples.keep
+	if o.begun.Sub(f.reached) >= widest {
+		f.wide = o.begun
+	}
 }
 
 // from is where the next query begins.
 func (f *feed) from(now time.Time) time.Time {
-	if now.Sub(f.answered) > widest {
-		return later(f.answered.Add(-overlap), now.Add(-f.reach))
+	if now.Sub(f.influx.answered) > widest {
+		return later(f.influx.answered.Add(-overlap), now.Add(-f.reach))
 	}
 	if now.Sub(f.wide) >= wideEvery {
 		return now.Add(-widest)
@@ -97,38 +171,76 @@ func (f *feed) from(now time.Time) time.Time {
 	return later(from, now.Add(-widest))
 }
 
-// flux is the query. Its end lies in the future, since a proxy's clock may be ahead and Flux would else stop at now.
-// Grouping makes a table per proxy instead of one per series, which InfluxDB 1.8 answers in two thirds of the time.
-func flux(bucket string, from, to time.Time, services, metrics []string) string {
-	names := ""
-	if len(services) <= maxNamed {
-		names = " and (" + influx.AnyOf("service", services) + ")"
-	}
-	return fmt.Sprintf(`from(bucket: %s)
-  |> range(start: %s, stop: %s)
-  |> filter(fn: (r) => r._measurement == "haproxy" and r.type == "backend" and (%s)%s)
-  |> group(columns: ["_field", "server"])
-  |> keep(columns: ["_time", "_value", "_field", "server", "proxy", "service"])`,
-		influx.Quote(bucket), from.UTC().Format(time.RFC3339Nano), to.UTC().Format(time.RFC3339Nano),
-		influx.AnyOf("_field", fieldsOf(metrics)), names)
-}
-
-// readable tells whether the proxies write the metric.
-func readable(metric string) bool {
-	for _, m := range fields {
-		if m == metric {
-			return true
-		}
-	}
-	return false
-}
-
-func fieldsOf(metrics []string) []string {
-	var list []string
-	for _, field := range slices.Sorted(maps.Keys(fields)) {
-		if slices.Contains(metrics, fields[field]) {
-			list = append(list, field)
-		}
+// series are everything that is known of a service.
+func (f *feed) series(now time.Time, service string) []policy.Series {
+	list := f.samples.of(service)
+	if f.reader != nil {
+		list = append(list, f.containers.of(now, service)...)
+		list = append(list, f.queries.of(service)...)
 	}
 	return list
+}
+
+// fill gives a policy what is known of its service, and what is not, as of now.
+func (f *feed) fill(now time.Time, in *policy.Input, service string, p policy.Policy) {
+	in.Series, in.Trouble = f.series(now, service), f.trouble
+	if in.Trouble == "" && f.answered.IsZero() {
+		in.Trouble = "nothing was asked yet"
+	}
+	in.Failures, in.Partial = map[string]string{}, map[string]string{}
+	for _, r := range p.Rules {
+		source := r.Source()
+		switch {
+		case r.Strategy == "fixed":
+		case ofHAProxy(r.Metric):
+			if lack := f.lacking(); lack != "" {
+				in.Partial[source] = lack
+			}
+		case f.reader == nil:
+			in.Failures[source] = r.Metric + " needs InfluxDB (INFLUX_URL)"
+		case ofContainers(r.Metric):
+			f.containers.fill(now, in, source)
+		default:
+			f.queries.fill(in, service, source)
+		}
+	}
+}
+
+// lacking says which proxies are not heard while they are asked directly.
+func (f *feed) lacking() string {
+	if !f.askedDirectly() {
+		return ""
+	}
+	return f.direct.lacking
+}
+
+// askedDirectly tells whether the proxies are the source of HAProxy's figures.
+func (f *feed) askedDirectly() bool {
+	return f.direct != nil && (f.reader == nil || f.influx.trouble != "")
+}
+
+// origin says where HAProxy's figures come from.
+func (f *feed) origin() string {
+	switch {
+	case f.askedDirectly() && f.reader != nil:
+		return "from " + f.direct.heard() + " directly, " + f.influx.trouble
+	case f.askedDirectly():
+		return "from " + f.direct.heard() + " directly"
+	}
+	return "from InfluxDB"
+}
+
+// remark is what a person should know of the sources; "" when all is well.
+func (f *feed) remark() string {
+	switch {
+	case f.trouble != "":
+		return f.trouble
+	case f.reader != nil && f.influx.trouble != "":
+		return f.influx.trouble + ", the proxies are asked directly"
+	case f.lacking() != "":
+		return f.lacking()
+	case f.reader != nil:
+		return f.containers.trouble
+	}
+	return ""
 }

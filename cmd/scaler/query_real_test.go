@@ -47,7 +47,9 @@ func post(t testing.TB, server *influxtest.Server, services, proxies int, from, 
 							{Key: "host", Value: "node"}, {Key: "server", Value: fmt.Sprint("proxy-", p)}, {Key: "sv", Value: "BACKEND"}, {Key: "type", Value: kind},
 							{Key: "proxy", Value: fmt.Sprintf("svc%d-be80_1", s)}, {Key: "service", Value: fmt.Sprint("svc", s)},
 						},
-						Fields: []influx.Field{{Key: "scur_mean", Value: 120.5}, {Key: "req_rate_mean", Value: 900.25}, {Key: "qcur", Value: int64(3)}, {Key: "scur", Value: int64(120)}},
+						Fields: []influx.Field{{Key: "scur_mean", Value: 120.5}, {Key: "req_rate_mean", Value: 900.25}, {Key: "qcur", Value: int64(3)}, {Key: "scur", Value: int64(120)},
+							{Key: "req_tot", Value: at.Unix() * 900}, {Key: "http_response.5xx", Value: at.Unix() * 9}, {Key: "bout", Value: at.Unix() * 1000},
+							{Key: "qtime", Value: int64(1)}, {Key: "ctime", Value: int64(2)}, {Key: "rtime", Value: int64(30)}},
 					})
 				}
 			}
@@ -69,7 +71,7 @@ func TestQueryReadsEveryMetricFromTheRealInfluxDB(t *testing.T) {
 	server, now := influxtest.Start(t), time.Now()
 	post(t, server, 2, 3, now.Add(-20*time.Second), now)
 	f := realFeed(t, server)
-	f.pull(t.Context(), []string{"svc1", `odd"name${x}`}, []string{"sessions", "requestRate", "queue"})
+	f.pull(t.Context(), wishes("sessions requestRate queue", "svc1", `odd"name${x}`))
 	if f.trouble != "" {
 		t.Fatal(f.trouble)
 	}
@@ -96,13 +98,13 @@ func TestHungInfluxDBIsGivenUpAndComesBack(t *testing.T) {
 	f := realFeed(t, server)
 	f.timeout = 300 * time.Millisecond
 	server.Hang()
-	f.pull(t.Context(), []string{"svc0"}, []string{"sessions"})
+	f.pull(t.Context(), wishes("sessions", "svc0"))
 	server.Resume()
 	if f.trouble == "" {
 		t.Error("a hung server is no trouble")
 	}
 	f.timeout = 10 * time.Second
-	f.pull(t.Context(), []string{"svc0"}, []string{"sessions"})
+	f.pull(t.Context(), wishes("sessions", "svc0"))
 	if f.trouble != "" || len(f.samples.of("svc0")) == 0 {
 		t.Errorf("not back: %q", f.trouble)
 	}
@@ -110,31 +112,44 @@ func TestHungInfluxDBIsGivenUpAndComesBack(t *testing.T) {
 
 // A tick of 1,000 services behind one proxy, the swarm aside.
 func BenchmarkTickOfThousandServices(b *testing.B) {
-	const services = 1000
 	server, now := influxtest.Start(b), time.Now()
-	post(b, server, services, 1, now.Add(-5*time.Minute), now)
+	post(b, server, services, 1, now.Add(-30*time.Second), now)
+	for name, metrics := range map[string][]string{
+		"sessions": {"sessions"}, "errorRate": {"errorRate"}, "responseTime": {"responseTime"}, "everything": haproxyMetrics,
+	} {
+		b.Run(name, func(b *testing.B) { benchmarkTick(b, server, &now, metrics) })
+	}
+}
+
+const services = 1000 // of the benchmark
+
+func benchmarkTick(b *testing.B, server *influxtest.Server, now *time.Time, metrics []string) {
 	fake := &fakeSwarm{}
 	for n := range services {
-		fake.services = append(fake.services, swarm.Service{
-			ID: fmt.Sprint("id", n), Name: fmt.Sprint("svc", n), Mode: swarm.Replicated, Replicas: 3,
-			Labels: map[string]string{policy.Prefix + "max": "10", policy.Prefix + "target": "50"},
-		})
+		s := swarm.Service{ID: fmt.Sprint("id", n), Name: fmt.Sprint("svc", n), Mode: swarm.Replicated, Replicas: 3,
+			Labels: map[string]string{policy.Prefix + "max": "10", policy.Prefix + "target": "50"}}
+		for i, metric := range metrics {
+			s.Labels[fmt.Sprint(policy.Prefix, "metric.", i+1)] = metric
+		}
+		fake.services = append(fake.services, s)
 	}
 	records := &recorder{log: zerolog.Nop(), spool: &fakeSpool{}, metrics: newMetrics(prometheus.NewRegistry()), board: newBoard()}
 	l := newLoop(fake, realFeed(b, server), records, zerolog.Nop(), time.Second)
 	begin := time.Now()
 	l.tick(context.Background()) // reads the past
 	b.Logf("first tick: %s %s", time.Since(begin), l.feed.trouble)
-	written := now
 	for b.Loop() {
 		b.StopTimer()
 		next := time.Now()
-		post(b, server, services, 1, written, next)
-		written = next
+		post(b, server, services, 1, *now, next)
+		*now = next
 		b.StartTimer()
 		for _, s := range l.subjects {
 			s.decided.At = time.Time{} // every subject is due
 		}
 		l.tick(context.Background())
+		if l.feed.trouble != "" {
+			b.Fatal(l.feed.trouble)
+		}
 	}
 }

@@ -116,7 +116,7 @@ func scalePoint(host string, s *subject, d policy.Decision) influx.Point {
 	}
 	told := map[string]bool{}
 	for _, o := range d.Rules {
-		if told[o.Metric] || !readable(o.Metric) || o.Asleep {
+		if told[o.Metric] || o.Metric == "" || o.Asleep {
 			continue
 		}
 		told[o.Metric] = true

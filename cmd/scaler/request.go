@@ -85,7 +85,8 @@ func (s *subject) conflict(reason string) reply {
 
 // answerAsk decides about a number of replicas that somebody asks for, and carries it out.
 func (l *loop) answerAsk(ctx context.Context, s *subject, ask policy.Ask) (reply, error) {
-	d, state := s.policy.Answer(time.Now(), s.input(l.feed), s.state, ask)
+	now := time.Now()
+	d, state := s.policy.Answer(now, s.input(now, l.feed), s.state, ask)
 	s.state = state
 	i := &intent{subject: s, decision: d}
 	if d.From != d.To {

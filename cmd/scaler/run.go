@@ -37,41 +37,52 @@ func (c *runCommand) Run(ctx context.Context) error {
 	client.Warned = func(id, warning string) {
 		log.Warn().Str("service", id).Str("warning", warning).Msg("the engine has a remark")
 	}
-	outbox := influx.NewOutbox(c.Config(), c.spoolDir(), spoolLimit, log)
-	reader := influx.NewReader(c.Config())
-	defer reader.Close()
-
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	host, _ := os.Hostname() // without one the tag is left out
 	m := newMetrics(registry)
-	watchOutbox(registry, outbox.Stats)
-	r := &recorder{host: host, log: log, spool: outbox, metrics: m, board: newBoard(), notify: newNotifier(log, m)}
-	l := newLoop(client, newFeed(reader, c.InfluxBucket, c.Interval, log), r, log, c.Interval)
+	r := &recorder{host: host, log: log, metrics: m, board: newBoard(), notify: newNotifier(log, m)}
+	feed, closing := c.feed(client, c.Interval, log)
+	defer closing()
+	feed.gauges = newSourceGauges(registry)
+	l := newLoop(client, feed, r, log, c.Interval)
 
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { outbox.Run(ctx); return nil })
+	if c.InfluxURL != "" {
+		outbox := influx.NewOutbox(c.Config(), c.spoolDir(), spoolLimit, log)
+		watchOutbox(registry, outbox.Stats)
+		r.spool = outbox
+		g.Go(func() error { outbox.Run(ctx); return nil })
+		defer func() {
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+			defer cancel()
+			outbox.Close(last)
+		}()
+	}
 	g.Go(func() error { l.run(ctx, client.Watch(ctx)); return nil })
 	g.Go(func() error { r.notify.run(ctx); return nil })
 	g.Go(func() error {
 		return c.Serve(ctx, api{board: r.board, gather: registry, guard: daemon.Guard{Token: c.APIToken}, requests: l.requests}.handler())
 	})
-	err = g.Wait()
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
-	defer cancel()
-	outbox.Close(last)
-	return err
+	return g.Wait()
 }
 
 // lastWords is how long the end of the scaler may wait for InfluxDB to take what it decided.
 const lastWords = 2 * time.Second
 
-// newFeed makes a feed whose queries may take a few ticks.
-func newFeed(r reader, bucket string, interval time.Duration, log zerolog.Logger) *feed {
-	return &feed{
-		reader: r, bucket: bucket, timeout: min(max(3*interval, 2*time.Second), 10*time.Second), log: log,
-		samples: newSamples(), reach: history,
+// feed reads from InfluxDB, where there is one, and from the proxies.
+func (s sources) feed(configs configReader, interval time.Duration, log zerolog.Logger) (f *feed, closing func()) {
+	if s.InfluxURL == "" {
+		f, closing = newFeed(nil, "", interval, log), func() {}
+	} else {
+		reader := influx.NewReader(s.Config())
+		f, closing = newFeed(reader, s.InfluxBucket, interval, log), reader.Close
+		f.queries.configs = configs
 	}
+	if f.direct = newDirect(s.Proxies); f.direct != nil {
+		f.influx.lost = "InfluxDB does not answer, the proxies are asked directly"
+	}
+	return f, closing
 }
 
 // once looks at the swarm and InfluxDB a single time and decides, for commands that change nothing.
@@ -84,11 +95,11 @@ func (s sources) once(ctx context.Context) (*loop, []*intent, error) {
 		return nil, nil, err
 	}
 	defer client.Close()
-	reader := influx.NewReader(s.Config())
-	defer reader.Close()
 	quiet := zerolog.Nop()
 	aloud := zerolog.New(zerolog.ConsoleWriter{Out: os.Stderr, NoColor: true, PartsExclude: []string{zerolog.TimestampFieldName}}).Level(zerolog.WarnLevel)
-	f := newFeed(reader, s.InfluxBucket, 10*time.Second, aloud) // nobody waits for the next tick: be patient
+	f, closing := s.feed(client, 10*time.Second, aloud) // nobody waits for the next tick: be patient
+	defer closing()
+	f.side = f.timeout
 	l := newLoop(client, f, &recorder{log: quiet, metrics: newMetrics(prometheus.NewRegistry()), board: newBoard()}, quiet, time.Second)
 	if err := l.look(ctx); err != nil {
 		return nil, nil, fmt.Errorf("look at the swarm: %w", err)

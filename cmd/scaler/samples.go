@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 
@@ -14,35 +15,50 @@ import (
 // more for its stabilization observes for that long before it scales down.
 const history = policy.Lookback + 90*time.Second
 
-// fields says which field of measurement haproxy is which metric of a policy.
-var fields = map[string]string{"scur_mean": "sessions", "req_rate_mean": "requestRate", "qcur": "queue"}
-
-// samples are the points of the last minutes by service, and the clocks of the proxies they came from.
+// samples are what was measured in the last minutes by service, and the clocks of those who measured it.
 type samples struct {
-	services map[string][]*policy.Series // by name; each list in order of metric, proxy, backend
-	clocks   map[string]*clock           // by proxy
-	keep     time.Duration               // how far back points are kept
+	services map[string][]*track // by name; each list in order of proxy, backend, server
+	clocks   map[string]*clock   // by proxy
+	keep     time.Duration       // how far back points are kept
+	wanted   map[string][]string // metrics by service, in order
 }
 
 func newSamples() *samples {
-	return &samples{services: map[string][]*policy.Series{}, clocks: map[string]*clock{}, keep: history}
+	return &samples{services: map[string][]*track{}, clocks: map[string]*clock{}, keep: history, wanted: map[string][]string{}}
 }
 
-// add takes the rows of one answer that arrived at now, and forgets what is too old.
+// add takes the rows of HAProxy in one answer of InfluxDB that arrived at now, and forgets what is too old.
 func (s *samples) add(now time.Time, rows []influx.Record) {
 	for _, row := range rows {
-		metric, service, proxy := fields[row.Field], row.Tags["service"], row.Tags["server"]
-		if metric == "" || service == "" || proxy == "" || row.Time.IsZero() {
+		c, known := columnOf[row.Field]
+		service, proxy, server := row.Tags["service"], row.Tags["server"], row.Tags["sv"]
+		if !known || service == "" || proxy == "" {
 			continue
 		}
-		insert(s.find(service, metric, proxy, row.Tags["proxy"]), policy.Point{At: row.Time, Value: row.Value})
-		c := s.clocks[proxy]
-		if c == nil {
-			c = &clock{}
-			s.clocks[proxy] = c
+		if server == "BACKEND" {
+			server = ""
 		}
-		c.newest = later(c.newest, row.Time)
+		s.put(service, track{proxy: proxy, backend: row.Tags["proxy"], server: server}, row.Time, c, row.Value)
 	}
+	s.settle(now)
+}
+
+// put adds one value.
+func (s *samples) put(service string, from track, at time.Time, c column, v float64) {
+	if at.IsZero() || math.IsNaN(v) || math.IsInf(v, 0) {
+		return
+	}
+	s.find(service, from).set(at.UnixMilli(), c, v)
+	clk := s.clocks[from.proxy]
+	if clk == nil {
+		clk = &clock{}
+		s.clocks[from.proxy] = clk
+	}
+	clk.newest = later(clk.newest, at)
+}
+
+// settle ends an answer that arrived at now.
+func (s *samples) settle(now time.Time) {
 	for proxy, c := range s.clocks {
 		c.arrived(now)
 		if now.Sub(c.newest) > s.keep {
@@ -52,17 +68,32 @@ func (s *samples) add(now time.Time, rows []influx.Record) {
 	s.forget(now.Add(-s.keep))
 }
 
-// of gives a policy the series of a service. The points are shared and never changed in place once they are read.
+// of are the series of a service, in order of metric, proxy and backend.
 func (s *samples) of(service string) []policy.Series {
 	var list []policy.Series
-	for _, series := range s.services[service] {
-		copied := *series
-		if c := s.clocks[series.Proxy]; c != nil {
-			copied.Ahead = c.ahead()
+	tracks := s.services[service]
+	for _, metric := range s.wanted[service] {
+		for _, t := range tracks {
+			if t.server != "" && slices.ContainsFunc(tracks, func(o *track) bool { return o.server == "" && o.proxy == t.proxy && o.backend == t.backend }) {
+				continue // the backend is the service's own, and counts what its servers do
+			}
+			points := t.points(measures[metric])
+			if len(points) == 0 {
+				continue
+			}
+			series := policy.Series{Metric: metric, Proxy: t.proxy, Backend: t.backend, Every: t.every(), Points: points}
+			if c := s.clocks[t.proxy]; c != nil {
+				series.Ahead = c.ahead()
+			}
+			list = append(list, series)
 		}
-		list = append(list, copied)
 	}
 	return list
+}
+
+// tcp tells whether the service has a backend that counts no answers: those of TCP.
+func (s *samples) tcp(service string) bool {
+	return slices.ContainsFunc(s.services[service], func(t *track) bool { return t.server == "" && math.IsNaN(t.value(reqTot, len(t.at)-1)) })
 }
 
 // oldest is the time of the newest point of the proxy that is most behind; zero when none is known. Proxies that have
@@ -77,47 +108,33 @@ func (s *samples) oldest(now time.Time) time.Time {
 	return oldest
 }
 
-func (s *samples) find(service, metric, proxy, backend string) *policy.Series {
+func (s *samples) find(service string, want track) *track {
 	list := s.services[service]
-	want := &policy.Series{Metric: metric, Proxy: proxy, Backend: backend}
-	i, found := slices.BinarySearchFunc(list, want, func(a, b *policy.Series) int {
-		return cmp.Or(cmp.Compare(a.Metric, b.Metric), cmp.Compare(a.Proxy, b.Proxy), cmp.Compare(a.Backend, b.Backend))
+	i, found := slices.BinarySearchFunc(list, want, func(a *track, b track) int {
+		return cmp.Or(cmp.Compare(a.proxy, b.proxy), cmp.Compare(a.backend, b.backend), cmp.Compare(a.server, b.server))
 	})
 	if !found {
-		s.services[service] = slices.Insert(list, i, want)
-		return want
+		s.services[service] = slices.Insert(list, i, &want)
+		return &want
 	}
 	return list[i]
 }
 
-// forget drops points before t, and series without any left.
+// forget drops points before t, and tracks without any left.
 func (s *samples) forget(t time.Time) {
 	for service, list := range s.services {
-		list = slices.DeleteFunc(list, func(series *policy.Series) bool {
-			i := 0
-			for i < len(series.Points) && series.Points[i].At.Before(t) {
-				i++
-			}
-			series.Points = series.Points[i:] // append moves the rest when the array is full
-			return len(series.Points) == 0
-		})
+		list = slices.DeleteFunc(list, func(tr *track) bool { return !tr.forget(t.UnixMilli()) })
 		if s.services[service] = list; len(list) == 0 {
 			delete(s.services, service)
 		}
 	}
 }
 
-// insert puts a point in its place; a point of the same time is the same point, asked for again.
-func insert(series *policy.Series, p policy.Point) {
-	points := series.Points
-	if n := len(points); n == 0 || points[n-1].At.Before(p.At) {
-		series.Points = append(points, p)
-		return
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
 	}
-	i, found := slices.BinarySearchFunc(points, p, func(a, b policy.Point) int { return a.At.Compare(b.At) })
-	if !found {
-		series.Points = slices.Insert(points, i, p)
-	}
+	return a
 }
 
 func later(a, b time.Time) time.Time {

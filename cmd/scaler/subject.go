@@ -111,7 +111,7 @@ func (s *subject) decide(now time.Time, feed *feed) policy.Decision {
 			Verdict: invalid, Reason: sentence(s.problems),
 		}
 	}
-	in := s.input(feed)
+	in := s.input(now, feed)
 	if !s.resumed && !feed.answered.IsZero() {
 		s.state, s.resumed = s.policy.Recalled(now, in, s.state, s.service.Updated), true
 	}
@@ -121,15 +121,13 @@ func (s *subject) decide(now time.Time, feed *feed) policy.Decision {
 }
 
 // input is what is known of the service now.
-func (s *subject) input(feed *feed) policy.Input {
+func (s *subject) input(now time.Time, feed *feed) policy.Input {
 	in := policy.Input{
 		Replicas: s.service.Replicas, Replicated: s.service.Mode == swarm.Replicated,
 		Updating: s.service.Update == "updating" || s.service.Update == "rollback_started",
-		Tasks:    s.tasks, Series: feed.samples.of(s.service.Name), Trouble: feed.trouble, Failures: unreadable(s.policy),
+		Tasks:    s.tasks,
 	}
-	if in.Trouble == "" && feed.answered.IsZero() {
-		in.Trouble = "InfluxDB was not asked yet"
-	}
+	feed.fill(now, &in, s.service.Name, s.policy)
 	return in
 }
 
@@ -143,19 +141,4 @@ func sentence(problems []label.Problem) string {
 		parts = append(parts, strings.TrimPrefix(p.String(), p.Service+": "))
 	}
 	return strings.Join(parts, "; ")
-}
-
-// unreadable says of every metric of a policy that this scaler cannot read from InfluxDB that it cannot.
-func unreadable(p policy.Policy) map[string]string {
-	var reasons map[string]string
-	for _, r := range p.Rules {
-		if r.Strategy == "fixed" || readable(r.Metric) {
-			continue
-		}
-		if reasons == nil {
-			reasons = map[string]string{}
-		}
-		reasons[r.Source()] = "metric " + r.Metric + " cannot be read yet"
-	}
-	return reasons
 }

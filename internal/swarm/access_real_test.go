@@ -2,6 +2,8 @@ package swarm_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"net"
 	"net/http"
@@ -52,7 +54,7 @@ func access(t *testing.T, program string) *gate {
 
 var (
 	apiVersion = regexp.MustCompile(`^/v1\.[0-9]+/`)
-	serviceID  = regexp.MustCompile(`^/services/[^/]+`)
+	objectID   = regexp.MustCompile(`^/(services|configs)/[^/]+`)
 )
 
 // open makes a client that reaches the engine through the gate.
@@ -66,7 +68,7 @@ func (g *gate) open(t *testing.T) *swarm.Client {
 		return (&net.Dialer{}).DialContext(ctx, kind, address)
 	}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		path := serviceID.ReplaceAllString(apiVersion.ReplaceAllString(r.URL.Path, "/"), "/services/{id}")
+		path := objectID.ReplaceAllString(apiVersion.ReplaceAllString(r.URL.Path, "/"), "/$1/{id}")
 		asked := r.Method + " " + path
 		g.mu.Lock()
 		allowed := g.allowed[asked]
@@ -103,6 +105,9 @@ func TestDockerIsAskedWhatTheTableAllowsAndNothingElse(t *testing.T) {
 		"scaler": func(ctx context.Context, c *swarm.Client) error {
 			if _, err := c.Services(ctx, swarm.Filter{}); err != nil {
 				return err
+			}
+			if _, err := c.Config(ctx, "no-such-config"); !errors.Is(err, swarm.ErrNoConfig) {
+				return fmt.Errorf("read a config that is not there: %w", err)
 			}
 			return c.Scale(ctx, service.ID, swarm.Scaling{From: 0, To: 1})
 		},

@@ -52,6 +52,7 @@ func startEngine(t *testing.T, e *engine) *Client {
 	mux.HandleFunc("POST /{api}/services/{id}/update", e.update)
 	mux.HandleFunc("GET /{api}/services", e.list)
 	mux.HandleFunc("GET /{api}/tasks", e.listTasks)
+	mux.HandleFunc("GET /{api}/configs/{id}", e.config)
 	mux.HandleFunc("GET /{api}/events", e.follow)
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
