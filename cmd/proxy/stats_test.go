@@ -256,3 +256,24 @@ func TestOwnPointIsInTheSchema(t *testing.T) {
 		}
 	})
 }
+
+func TestLinesOfManyServersAreHandedOnPieceByPiece(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeHAProxy{workers: oneWorker(), servers: 20_000}
+		e := newExporter(f, exportSettings{interval: time.Second, servers: true, origin: haproxystats.Origin{Host: "h", Server: "s"}}, zerolog.Nop())
+		workers, _, _, err := e.read(t.Context(), askAll)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at, lines, pieces := time.Now(), 0, 0
+		e.encode(at, e.shown.next(at, workers, true), func(piece []byte) {
+			if pieces++; len(piece) > 1<<20 {
+				t.Errorf("a piece of %d bytes", len(piece))
+			}
+			lines += strings.Count(string(piece), "\n")
+		})
+		if pieces < 2 || lines != 20_000+2 {
+			t.Errorf("%d lines in %d pieces, want those of 20,000 servers, their backend and the proxy in several", lines, pieces)
+		}
+	})
+}
