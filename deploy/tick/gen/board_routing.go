@@ -6,7 +6,7 @@ const responses = "http_response."
 
 func routingBoard() dashboard {
 	return dashboard{id: 1001, slug: "routing", name: "Sluice: Routing", variables: []any{points}, cells: []cell{
-		{name: "Requests per second", kind: single, w: 2, h: 2, unit: " /s", digits: 0, colors: calm,
+		{name: "Requests", kind: single, w: 2, h: 2, unit: " /s", digits: 0, colors: calm,
 			queries: []string{gauge(entries, "req_rate", "requests")}},
 		{name: "Answered 5xx", kind: single, w: 2, h: 2, unit: " %", digits: 2, colors: lights("1", "5"), note: "Share of all answers, those of HAProxy itself (503 for what nobody serves) among them.",
 			queries: []string{failures(entries)}},

@@ -10,8 +10,8 @@ func serviceBoard() dashboard {
 	container := `"com.docker.swarm.service.name" = :service:`
 	return dashboard{id: 1002, slug: "service", name: "Sluice: One service", variables: []any{tagVariable("service", haproxystats.Haproxy, "service"), points}, cells: []cell{
 		{name: "Replicas", kind: single, w: 2, h: 2, colors: calm, queries: []string{over(haproxystats.Scale, this, nil, `last("running") AS "running"`)}},
-		{name: "Requests in progress", kind: single, w: 2, h: 2, digits: 1, colors: calm, queries: []string{gauge(own, "scur_mean", "sessions")}},
-		{name: "Requests per second", kind: single, w: 2, h: 2, unit: " /s", colors: calm, queries: []string{gauge(own, "req_rate_mean", "requests")}},
+		{name: "In progress", kind: single, w: 2, h: 2, digits: 1, colors: calm, queries: []string{gauge(own, "scur_mean", "sessions")}},
+		{name: "Requests", kind: single, w: 2, h: 2, unit: " /s", colors: calm, queries: []string{gauge(own, "req_rate_mean", "requests")}},
 		{name: "Answered 5xx", kind: single, w: 2, h: 2, unit: " %", digits: 2, colors: lights("1", "5"),
 			queries: []string{failures(own)}},
 		{name: "Time to the answer", kind: single, w: 2, h: 2, unit: " ms", colors: lights("500", "2000"), queries: []string{over(haproxystats.Haproxy, own, nil, `mean("rtime") AS "time"`)}},
