@@ -103,6 +103,9 @@ func live(t *testing.T, rt *rapid.T, scalers int) {
 			before := c.swarm.changes[n-1]
 			since, size = change.At.Sub(before.At), max(before.To-before.From, before.From-before.To)
 		}
+		if scalers == 1 && since < time.Second {
+			rt.Fatalf("%v: two changes in one tick", c.swarm.scaled)
+		}
 		switch needed := int(math.Ceil(c.highest(start, change.At, stabilize) / 10)); {
 		case change.To < change.From && since < cooldownDown:
 			rt.Fatalf("%v: down %s after the last change", c.swarm.scaled, since)
