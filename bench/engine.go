@@ -56,8 +56,11 @@ func (e *engine) stop() {
 }
 
 // cpu is what the process has used of a core so far.
-func (e *engine) cpu() (time.Duration, error) {
-	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", e.cmd.Process.Pid))
+func (e *engine) cpu() (time.Duration, error) { return used(e.cmd.Process) }
+
+// used is what a process has used of a core so far.
+func used(p *os.Process) (time.Duration, error) {
+	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.Pid))
 	if err != nil {
 		return 0, err
 	}

@@ -65,12 +65,17 @@ func tick(ctx context.Context, b bench) ([]row, error) {
 		return nil, err
 	}
 	defer func() { _ = command.Process.Kill(); _ = command.Wait() }()
-	return ticks(ctx, b, "http://"+address, &queries, failed)
+	cpu := func() [2]time.Duration {
+		scaler, _ := used(command.Process) // 0 of a process that has gone; ticks says so
+		influxdb, _ := used(store.cmd.Process)
+		return [2]time.Duration{scaler, influxdb}
+	}
+	return ticks(ctx, b, "http://"+address, &queries, failed, cpu)
 }
 
 // ticks watches the scaler's own figures for some seconds, after those in which it reads the past.
-func ticks(ctx context.Context, b bench, scaler string, queries *atomic.Int64, failed <-chan error) ([]row, error) {
-	var means, asked []float64
+func ticks(ctx context.Context, b bench, scaler string, queries *atomic.Int64, failed <-chan error, cpu func() [2]time.Duration) ([]row, error) {
+	var means, asked, ours, theirs []float64
 	before, warm := figures{}, 0
 	for deadline := time.Now().Add(5 * time.Minute); len(means) < max(3, b.rounds); {
 		select {
@@ -81,6 +86,7 @@ func ticks(ctx context.Context, b bench, scaler string, queries *atomic.Int64, f
 		case <-time.After(5 * time.Second):
 		}
 		now, err := read(scaler)
+		now.cpu = cpu()
 		if now.queries = queries.Load(); err != nil || now.services < scaled {
 			if time.Now().After(deadline) {
 				return nil, fmt.Errorf("the scaler does not see %d services: %+v, %w", scaled, now, err)
@@ -90,17 +96,22 @@ func ticks(ctx context.Context, b bench, scaler string, queries *atomic.Int64, f
 		if warm++; warm > 2 && now.count > before.count {
 			means = append(means, 1000*(now.sum-before.sum)/(now.count-before.count))
 			asked = append(asked, float64(now.queries-before.queries)/(now.count-before.count))
+			ours = append(ours, float64((now.cpu[0]-before.cpu[0]).Milliseconds())/(now.count-before.count))
+			theirs = append(theirs, float64((now.cpu[1]-before.cpu[1]).Milliseconds())/(now.count-before.count))
 		}
 		before = now
 	}
 	b.say("  ticks of %.0f ms", means)
-	return []row{limited(fmt.Sprintf("scaler tick, %d services", scaled), "ms", median(means), 300),
-		limited("scaler tick, queries to InfluxDB", "queries", median(asked), 1)}, nil
+	whole := limited(fmt.Sprintf("scaler tick, %d services", scaled), "ms", median(means), 300)
+	whole.Detail = fmt.Sprintf("of a core per tick: %.0f ms in the scaler, %.0f ms in InfluxDB, writing included", median(ours), median(theirs))
+	b.say("  %s", whole.Detail)
+	return []row{whole, limited("scaler tick, queries to InfluxDB", "queries", median(asked), 1)}, nil
 }
 
 type figures struct {
 	services, count, sum float64
 	queries              int64
+	cpu                  [2]time.Duration // of the scaler, of InfluxDB
 }
 
 func read(scaler string) (f figures, err error) {
