@@ -48,6 +48,9 @@ func reaction(ctx context.Context, b bench) ([]row, error) {
 		return nil, err
 	}
 	defer client.Close()
+	if err := d.answers(ctx); err != nil {
+		return nil, err
+	}
 	steady, stop := context.WithCancel(ctx)
 	defer stop()
 	d.load(steady, calm)
@@ -105,6 +108,23 @@ func (d deployment) run(ctx context.Context, name string, args ...string) error 
 		return fmt.Errorf("%s: %w: %.500s", name, err, output)
 	}
 	return nil
+}
+
+// answers waits until the sample service answers through the proxy.
+func (d deployment) answers(ctx context.Context) error {
+	client := http.Client{Timeout: 5 * time.Second}
+	for deadline := time.Now().Add(5 * time.Minute); ; time.Sleep(200 * time.Millisecond) {
+		answer, err := client.Get("http://" + d.http + "/demo/")
+		if err == nil {
+			answer.Body.Close()
+			if answer.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		if ctx.Err() != nil || time.Now().After(deadline) {
+			return fmt.Errorf("the sample service does not answer through the proxy")
+		}
+	}
 }
 
 // load keeps so many requests in progress until ctx ends; each client has a connection of its own.
