@@ -22,15 +22,11 @@ func TestMainJob(t *testing.T) {
 
 func scalesWithoutLoss(s *stack) {
 	t := s.t
-	r, err := s.attack("up-and-down.yml")
+	r, err := s.attack("up-and-down.yml", func() {})
 	if err != nil {
 		t.Errorf("run the load: %v", err)
 	}
-	for _, v := range r.Verdicts {
-		if !v.Passed {
-			t.Errorf("%s: saw %s", v.Expect, v.Saw)
-		}
-	}
+	judge(t, r)
 	if r.Total.Retries > 0 {
 		t.Errorf("the client sent %d requests again: each of them met a connection that was closed under it", r.Total.Retries)
 	}
@@ -68,28 +64,37 @@ type victim struct {
 
 func survives(s *stack) {
 	t := s.t
-	done := make(chan error, 1)
-	type outage struct {
-		victim
-		at time.Time
-	}
 	var losing []outage
-	started := time.Now()
-	var seconds []int
-	var begin time.Time
-	go func() {
-		r, err := s.attack("outages.yml")
-		begin = r.Started
-		for _, second := range r.Seconds {
-			seconds = append(seconds, second.Failed)
-		}
-		for _, v := range r.Verdicts {
-			if !v.Passed {
-				err = fmt.Errorf("%s: saw %s", v.Expect, v.Saw)
+	r, err := s.attack("outages.yml", func() { losing = s.killAll() })
+	if err != nil {
+		t.Errorf("the load through the outages: %v", err)
+	}
+	judge(t, r)
+	for i, second := range r.Seconds {
+		at := r.Started.Add(time.Duration(i) * time.Second)
+		var cause []string
+		for _, o := range losing {
+			if at.Add(time.Second).After(o.at) && at.Before(o.at.Add(o.within+time.Second)) {
+				cause = append(cause, o.name)
 			}
 		}
-		done <- err
-	}()
+		if second.Failed > 0 && len(cause) == 0 {
+			t.Errorf("second %d: %d requests failed though nothing that serves them was killed", i, second.Failed)
+		} else if second.Failed > 0 {
+			t.Logf("second %d: %d requests lost with %s", i, second.Failed, strings.Join(cause, ", "))
+		}
+	}
+}
+
+// outage is the end of a victim.
+type outage struct {
+	victim
+	at time.Time
+}
+
+// killAll kills one after the other and answers those that lose requests.
+func (s *stack) killAll() (losing []outage) {
+	t, started := s.t, time.Now()
 	s.await(time.Minute, "the load has made it grow", func() bool { return s.replicas() >= 4 })
 	for _, v := range []victim{
 		{"the proxy's controller", func() int { return child(s.container("proxy"), " control") }, 2 * time.Second, false},
@@ -107,23 +112,7 @@ func survives(s *stack) {
 		t.Logf("%s: reachable after %s, back after %s", v.name, s.kill(v).Round(time.Millisecond), time.Since(at).Round(time.Millisecond))
 	}
 	t.Logf("all killed and back after %s", time.Since(started).Round(time.Second))
-	if err := <-done; err != nil {
-		t.Errorf("the load through the outages: %v", err)
-	}
-	for i, failed := range seconds {
-		at := begin.Add(time.Duration(i) * time.Second)
-		var cause []string
-		for _, o := range losing {
-			if at.Add(time.Second).After(o.at) && at.Before(o.at.Add(o.within+time.Second)) {
-				cause = append(cause, o.name)
-			}
-		}
-		if failed > 0 && len(cause) == 0 {
-			t.Errorf("second %d: %d requests failed though nothing that serves them was killed", i, failed)
-		} else if failed > 0 {
-			t.Logf("second %d: %d requests lost with %s", i, failed, strings.Join(cause, ", "))
-		}
-	}
+	return losing
 }
 
 // kill ends the process and waits until requests are answered again, which must be within 2 s, and then until the

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -66,10 +65,11 @@ func newSite(t *testing.T) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{stack: &stack{t: t, root: root, swarm: swarmtest.Need(t)}}
+	s := &site{stack: &stack{t: t, root: root, swarm: swarmtest.Need(t), loadtest: filepath.Join(t.TempDir(), "loadtest")}}
 	if os.Getenv("CI") == "" && s.try("docker", "image", "inspect", "sluice/proxy", "sluice/demo-app") != nil {
 		t.Skip("the images are not built: run `make ready` first")
 	}
+	s.run("go", "build", "-buildvcs=false", "-o", s.loadtest, "./loadtest")
 	s.network = swarmtest.Network(t).Name
 	proxy := swarmtest.Start(t, swarmtest.Service{Image: "sluice/proxy", Networks: []string{s.network}, Ports: map[uint32]uint32{80: 0, 8080: 0},
 		Env: []string{"NETWORK=" + s.network, "DRAIN_TIMEOUT=1s"},
@@ -85,8 +85,7 @@ func newSite(t *testing.T) *site {
 	s.pid, _ = strconv.Atoi(strings.TrimSpace(string(pid)))
 	t.Cleanup(func() {
 		if t.Failed() {
-			output, _ := s.command("docker", "service", "logs", "--raw", "--tail", "100", proxy.Name).CombinedOutput()
-			t.Logf("the proxy says\n%s", output)
+			s.quote(proxy.Name)
 		}
 	})
 	return s
@@ -168,7 +167,7 @@ func (s *site) becomes(path string, code int) {
 }
 
 // routed is what /v1/routes tells of the routes at a path and of a service's problems.
-func (s *site) routed(path string) (found bool, service, note string, problems string) {
+func (s *site) routed(path string) (found bool, note, problems string) {
 	s.t.Helper()
 	response, err := http.Get("http://" + s.api + "/v1/routes")
 	if err != nil {
@@ -187,7 +186,7 @@ func (s *site) routed(path string) (found bool, service, note string, problems s
 	}
 	for _, r := range body.Routes {
 		if strings.Contains(r.Service, path) {
-			found, service, note = true, r.Service, r.Note
+			found, note = true, r.Note
 		}
 	}
 	for _, p := range body.Problems {
@@ -195,7 +194,7 @@ func (s *site) routed(path string) (found bool, service, note string, problems s
 			problems += p.Label + ": " + p.Reason + "\n"
 		}
 	}
-	return found, service, note, problems
+	return found, note, problems
 }
 
 func (s *site) scale(id string, replicas uint64) {
@@ -205,9 +204,10 @@ func (s *site) scale(id string, replicas uint64) {
 func (s *site) withoutReplicas(id string) {
 	s.scale(id, 0)
 	s.becomes("c106", http.StatusServiceUnavailable)
-	if found, _, note, _ := s.routed("c106"); !found || !strings.Contains(note, "no replicas") {
-		s.t.Errorf("it is listed: %v, with the note %q", found, note)
-	}
+	s.await(20*time.Second, "it is listed as one without replicas", func() bool {
+		found, note, _ := s.routed("c106")
+		return found && strings.Contains(note, "no replicas")
+	})
 	s.scale(id, 1)
 	s.becomes("c106", http.StatusOK)
 }
@@ -221,9 +221,8 @@ func (s *site) withOtherLabels(id string) {
 func (s *site) withoutNotify(id string) {
 	swarmtest.Change(s.t, id, func(spec *dockerswarm.ServiceSpec) { delete(spec.Labels, "com.df.notify") })
 	s.becomes("c108", http.StatusServiceUnavailable)
-	if found, _, _, _ := s.routed("c108"); found {
-		s.t.Error("it is still listed")
-	}
+	// Clients see the new worker before the controller has heard of it.
+	s.await(20*time.Second, "it is listed no more", func() bool { found, _, _ := s.routed("c108"); return !found })
 }
 
 // byShortName wants the short name where Docker Flow Proxy shows names; statistics and problems keep the swarm's.
@@ -249,10 +248,10 @@ func (s *site) byShortName() {
 func (s *site) unreachable() {
 	for path, want := range map[string]string{"notasks": "", "nonetwork": "network", "nohost": "cannot be resolved"} {
 		s.becomes(path, http.StatusServiceUnavailable)
-		found, _, note, problems := s.routed(path)
-		if want == "" && (!found || note == "") || !strings.Contains(problems+note, want) {
-			s.t.Errorf("%s: listed %v with the note %q, problems %q", path, found, note, problems)
-		}
+		s.await(30*time.Second, path+" is listed with what is wrong", func() bool {
+			found, note, problems := s.routed(path)
+			return want == "" && found && note != "" || want != "" && strings.Contains(problems+note, want)
+		})
 	}
 	if code := s.ask("c106").code; code != http.StatusOK {
 		s.t.Errorf("another service is answered %d", code)
@@ -308,20 +307,11 @@ func (s *site) workers() int {
 // during changes something while a load runs, of which no request may fail.
 func (s *site) during(path string, change func()) {
 	s.env = append(os.Environ(), "SLUICE_HTTP_PORT="+port(s.http), "SLUICE_CASE="+path)
-	var wait sync.WaitGroup
-	wait.Go(func() {
-		r, err := s.attack("steady.yml")
-		if err != nil {
-			s.t.Errorf("the load: %v", err)
-		}
-		for _, v := range r.Verdicts {
-			if !v.Passed {
-				s.t.Errorf("%s: saw %s", v.Expect, v.Saw)
-			}
-		}
-	})
-	defer wait.Wait()
-	change()
+	r, err := s.attack("steady.yml", change)
+	if err != nil {
+		s.t.Errorf("the load: %v", err)
+	}
+	judge(s.t, r)
 }
 
 // hit waits until requests are answered by exactly so many tasks, and answers which.

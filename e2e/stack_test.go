@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -20,7 +19,6 @@ import (
 
 	"sluice/internal/swarm"
 	"sluice/internal/swarm/swarmtest"
-	"sluice/loadtest/result"
 )
 
 // stack is Sluice and the sample application, deployed for one test under names and ports of its own.
@@ -29,6 +27,7 @@ type stack struct {
 	root                       string
 	env                        []string
 	swarm                      *swarm.Client
+	loadtest                   string // the program
 	http, api, scaler, influxd string // addresses
 }
 
@@ -44,7 +43,8 @@ func deploy(t *testing.T) *stack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stack{t: t, root: root, swarm: swarmtest.Need(t), http: freeAddress(t), api: freeAddress(t), scaler: freeAddress(t), influxd: freeAddress(t)}
+	s := &stack{t: t, root: root, swarm: swarmtest.Need(t), loadtest: filepath.Join(t.TempDir(), "loadtest"),
+		http: freeAddress(t), api: freeAddress(t), scaler: freeAddress(t), influxd: freeAddress(t)}
 	// A folder that stays: what a run that was interrupted left is removed by the next one.
 	s.env = append(os.Environ(), "SLUICE_STATE="+filepath.Join(root, ".sluice", "e2e"), "SLUICE_NETWORK="+stackName,
 		"SLUICE_HTTP_PORT="+port(s.http), "SLUICE_HTTPS_PORT="+port(freeAddress(t)), "SLUICE_API_PORT="+port(s.api), "SLUICE_SCALER_PORT="+port(s.scaler), "SLUICE_INFLUX_PORT="+port(s.influxd),
@@ -52,6 +52,7 @@ func deploy(t *testing.T) *stack {
 	if os.Getenv("CI") == "" && s.try("docker", "image", "inspect", "sluice/proxy", "sluice/scaler", "sluice/demo-app") != nil {
 		t.Skip("the images are not built: run `make ready` first")
 	}
+	s.run("go", "build", "-buildvcs=false", "-o", s.loadtest, "./loadtest")
 	s.run("scripts/down")
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -62,7 +63,11 @@ func deploy(t *testing.T) *stack {
 	s.run("scripts/deploy", stackName, "deploy/tick/stack.yml", "deploy/demo/observe.yml")
 	s.run("scripts/deploy", appStack, "deploy/demo/stack.yml")
 	s.await(2*time.Minute, "the application answers through the proxy", func() bool { return s.status() == http.StatusOK })
-	s.await(time.Minute, "the scaler sees the application's connections", func() bool { return s.decision().Service == appName && len(s.decision().Metrics) > 0 })
+	// On a busy machine InfluxDB passes its first health check late.
+	s.await(2*time.Minute, "the scaler sees the application's connections", func() bool {
+		d := s.decision()
+		return d.Service == appName && len(d.Metrics) > 0 && d.Metrics[0].Missing == ""
+	})
 	return s
 }
 
@@ -102,11 +107,24 @@ func (s *stack) command(name string, args ...string) *exec.Cmd {
 func (s *stack) tell() {
 	for _, args := range [][]string{
 		{"service", "ls"}, {"stack", "ps", "--no-trunc", stackName}, {"stack", "ps", "--no-trunc", appStack},
-		{"service", "logs", "--raw", "--tail", "100", stackName + "_proxy"}, {"service", "logs", "--raw", "--tail", "100", stackName + "_scaler"},
 	} {
 		output, _ := s.command("docker", args...).CombinedOutput()
 		s.t.Logf("docker %s\n%s", strings.Join(args, " "), output)
 	}
+	s.quote(stackName + "_proxy")
+	s.quote(stackName + "_scaler")
+}
+
+// quote writes the last words of a service of ours, without those of HAProxy: they would bury the failure itself.
+func (s *stack) quote(service string) {
+	output, _ := s.command("docker", "service", "logs", "--raw", "--tail", "150", service).CombinedOutput()
+	var own []string
+	for line := range strings.Lines(string(output)) {
+		if strings.HasPrefix(line, "{") {
+			own = append(own, line)
+		}
+	}
+	s.t.Logf("%s says\n%s", service, strings.Join(own[max(0, len(own)-40):], ""))
 }
 
 func (s *stack) await(limit time.Duration, what string, holds func() bool) {
@@ -138,6 +156,7 @@ type decision struct {
 	Metrics                   []struct {
 		Metric        string
 		Value, Target float64
+		Missing       string
 	}
 }
 
@@ -150,25 +169,6 @@ func (s *stack) decision() (d decision) {
 	defer response.Body.Close()
 	_ = json.NewDecoder(response.Body).Decode(&d) // the zero value is "not yet"
 	return d
-}
-
-// attack runs a scenario of testdata and answers its result; the verdicts are the caller's to judge.
-func (s *stack) attack(scenario string) (result.Result, error) {
-	s.t.Helper()
-	dir := filepath.Join(s.t.TempDir(), "report")
-	binary := filepath.Join(s.t.TempDir(), "loadtest")
-	s.run("go", "build", "-buildvcs=false", "-o", binary, "./loadtest")
-	output, failed := s.command(binary, "run", "--plain", "--out", dir, filepath.Join("e2e", "testdata", scenario)).CombinedOutput()
-	s.t.Logf("%s", output)
-	var r result.Result
-	content, err := os.ReadFile(filepath.Join(dir, "result.json"))
-	if err != nil {
-		return r, errors.Join(failed, err)
-	}
-	if err := json.NewDecoder(bytes.NewReader(content)).Decode(&r); err != nil {
-		return r, err
-	}
-	return r, failed
 }
 
 // container is the process id of the container that runs a service's only task on this machine.
