@@ -112,12 +112,12 @@ var sections = []section{
 	}},
 	{"Operation", "", []label.Spec{
 		{Name: "paused", Kind: label.Text, Default: "false", Check: checked(ParsePause), Example: "in",
-			Doc: "`true`: hands off. `in`: no step down. `out`: no step up. A number: keep exactly that many."},
+			Doc: "`true`: hands off. `in`: no step down. `out`: no step up. A number: keep exactly that many. A pause of the API goes before it."},
 		{Name: "dryRun", Kind: label.Bool, Default: "false", Example: "true",
 			Doc: "Decide and record, change nothing."},
 		{Name: "onExternalChange", Kind: label.Enum, Default: "restore", Values: []string{"restore", "adopt", "pause"}, Example: "adopt",
 			Doc: "Somebody else set the replicas, as `docker stack deploy` does. `restore`: go back to the last decision at once if that was more, even during an update. `adopt`: go on from their number, after a cooldown. `pause`: hands off until the replicas are what was decided, or the labels change."},
 		{Name: "notify", Kind: label.List, Check: checkNotify, Example: "https://hooks.example.com/scaled",
-			Doc: "Addresses that are told of every change."},
+			Doc: "Addresses that get a POST with every change, as JSON: service, from, to, reason."},
 	}},
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/internal/daemon"
 	"sluice/policy"
 	"sluice/policy/reference"
 	"sluice/policy/simulation"
@@ -17,17 +19,21 @@ import (
 
 // simulateCommand lets labels meet a load before a service does.
 type simulateCommand struct {
-	Labels   string        `type:"existingfile" placeholder:"FILE" help:"Labels: a stack file (.yml, .yaml), or lines of key=value. Without one: the defaults, and a target of 85 sessions."`
-	Service  string        `placeholder:"NAME" help:"Service of the stack file, if it scales several."`
-	Trace    string        `type:"existingfile" placeholder:"FILE" help:"Load: a CSV that begins with the line seconds,sessions or seconds,requests. Without one, loads are generated."`
-	Generate []string      `placeholder:"KIND" help:"Loads to generate: wave, step, spike, sawtooth, flash; all of them by default."`
-	Seed     uint64        `default:"1" help:"Another seed is another noise on the generated loads."`
-	Noises   int           `default:"3" help:"How many noises: each load is generated with this seed and the following ones, and the table adds them up."`
-	Capacity float64       `placeholder:"LOAD" help:"What one replica carries of what the trace counts. By default, the target is 85 % of it."`
-	Start    time.Duration `default:"10s" help:"Time from an order until a replica serves."`
-	Latency  time.Duration `default:"100ms" help:"Time that a request takes when it does not wait."`
-	Begin    time.Time     `default:"2026-03-02T00:00:00Z" help:"When the trace begins, for schedules."`
-	Out      string        `type:"path" placeholder:"DIR" help:"Write simulation.csv and simulation.html there."`
+	Labels     string        `type:"existingfile" placeholder:"FILE" help:"Labels: a stack file (.yml, .yaml), or lines of key=value. Without one: the defaults, and a target of 85 sessions."`
+	Service    string        `placeholder:"NAME" help:"Service of the stack file, if it scales several."`
+	Trace      string        `type:"existingfile" placeholder:"FILE" help:"Load: a CSV that begins with the line seconds,sessions or seconds,requests. Without one, loads are generated."`
+	Generate   []string      `placeholder:"KIND" help:"Loads to generate: wave, step, spike, sawtooth, flash; all of them by default."`
+	Seed       uint64        `default:"1" help:"Another seed is another noise on the generated loads."`
+	Noises     int           `default:"3" help:"How many noises: each load is generated with this seed and the following ones, and the table adds them up."`
+	Capacity   float64       `placeholder:"LOAD" help:"What one replica carries of what the trace counts. By default, the target is 85 % of it."`
+	Start      time.Duration `default:"10s" help:"Time from an order until a replica serves."`
+	Latency    time.Duration `default:"100ms" help:"Time that a request takes when it does not wait."`
+	Begin      time.Time     `default:"2026-03-02T00:00:00Z" help:"When the trace begins, for schedules."`
+	FromInflux string        `name:"from-influx" placeholder:"SERVICE" help:"Load: what the proxies measured of this service, and beside the others what the scaler did about it."`
+	Past       time.Duration `default:"6h" help:"How much of the past --from-influx replays."`
+	Until      time.Time     `placeholder:"TIME" help:"When the past of --from-influx ends; by default now."`
+	daemon.Influx
+	Out string `type:"path" placeholder:"DIR" help:"Write simulation.csv and simulation.html there."`
 }
 
 // bench is what stays the same for all traces of a simulation.
@@ -36,6 +42,8 @@ type bench struct {
 	rule    policy.Rule // the first with a target; Target is 0 when there is none
 	service simulation.Service
 	begin   time.Time
+
+	happened []int // replicas in every second, of a replay; nil when nobody knows
 }
 
 // run is one trace with everybody's results; the first is that of the minimum, the second is ours.
@@ -46,12 +54,12 @@ type run struct {
 }
 
 // Run prints the table and writes the files.
-func (c *simulateCommand) Run() error {
+func (c *simulateCommand) Run(ctx context.Context) error {
 	b, err := c.bench()
 	if err != nil {
 		return err
 	}
-	traces, err := c.traces(b)
+	traces, err := c.traces(ctx, &b)
 	if err != nil {
 		return err
 	}
@@ -131,8 +139,12 @@ func (c *simulateCommand) bench() (bench, error) {
 	return b, b.service.Validate()
 }
 
-// traces are those of the file, or generated ones in what the rule measures.
-func (c *simulateCommand) traces(b bench) ([]simulation.Trace, error) {
+// traces are that of the past, those of the file, or generated ones in what the rule measures.
+func (c *simulateCommand) traces(ctx context.Context, b *bench) ([]simulation.Trace, error) {
+	if c.FromInflux != "" {
+		t, err := c.replay(ctx, b)
+		return []simulation.Trace{t}, err
+	}
 	if c.Trace != "" {
 		f, err := os.Open(c.Trace)
 		if err != nil {
@@ -181,6 +193,9 @@ func (b bench) run(t simulation.Trace) run {
 		}
 		scalers = append(scalers, &reference.HPA{Target: target, Metric: metric}, &reference.Knative{Target: target, Metric: metric},
 			&reference.DockerScaler{Target: target, Metric: metric})
+	}
+	if b.happened != nil {
+		scalers = append(scalers, reality(b.happened))
 	}
 	r.results = append(r.results, simulation.Minimum(t, b.service))
 	for _, s := range scalers {

@@ -79,6 +79,9 @@ func (r run) verdict() string {
 		against = append(against, fmt.Sprintf("%.1f %% above the minimum", (share-1)*100))
 	}
 	for _, other := range r.results[2:] {
+		if other.Scaler == reallyDone {
+			continue
+		}
 		if ours.Overload >= other.Overload {
 			against = append(against, fmt.Sprintf("%d overload seconds, %s has %d", ours.Overload, other.Scaler, other.Overload))
 		}

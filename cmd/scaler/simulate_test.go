@@ -70,7 +70,7 @@ func TestSimulationOfAFileWritesTableAndPicture(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	traces, err := c.traces(b)
+	traces, err := c.traces(t.Context(), &b)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +123,7 @@ func TestSimulationWithoutATarget(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	traces, err := c.traces(b)
+	traces, err := c.traces(t.Context(), &b)
 	if err != nil {
 		t.Fatal(err)
 	}
