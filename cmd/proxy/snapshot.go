@@ -44,7 +44,7 @@ type lister struct {
 	listed   time.Time         // zero: list again
 
 	changed bool         // services or networks, since the last complete listing
-	tasks   []swarm.Task // of the last complete listing, by ID
+	tasks   []swarm.Task // of the last complete listing, in the engine's order, which stays
 	last    listing      // the last complete one
 	away    error        // of the last attempt
 	asked   time.Time    // when it ended
@@ -108,7 +108,6 @@ func (l *lister) list(ctx context.Context, now time.Time) (listing, error) {
 	if err != nil {
 		return listing{}, err
 	}
-	slices.SortFunc(tasks, func(a, b swarm.Task) int { return cmp.Compare(a.ID, b.ID) })
 	if l.last.complete && !l.changed && slices.EqualFunc(tasks, l.tasks, sameTask) {
 		result := l.last
 		result.cost = time.Since(now)
