@@ -2,6 +2,7 @@
 //
 //	go run ./bench                       all rows; table on standard output, results in bench/results.json
 //	go run ./bench --rows routing        rows whose name matches
+//	go run ./bench --publish             and the table into README.md, the picture to docs/bench.svg
 //
 // It is no test: it fails only when it cannot measure. Rows are ratios or counts; absolute figures belong to the machine
 // that the results name.
@@ -10,6 +11,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -21,9 +23,10 @@ import (
 )
 
 type settings struct {
-	Rows   string `default:"." help:"Regular expression of the rows to measure."`
-	Rounds int    `default:"5" help:"Times that each side is measured, in turns; the median counts."`
-	Out    string `default:"bench/results.json" help:"Where the results are written; rows that were not measured stay."`
+	Rows    string `default:"." help:"Regular expression of the rows to measure."`
+	Rounds  int    `default:"5" help:"Times that each side is measured, in turns; the median counts."`
+	Out     string `default:"bench/results.json" help:"Where the results are written; rows that were not measured stay."`
+	Publish bool   `help:"Write the table into README.md and the picture to docs/bench.svg too."`
 }
 
 // measurement is one or several rows that are measured together.
@@ -69,16 +72,18 @@ func run(ctx context.Context, s settings) error {
 	}
 	defer os.RemoveAll(dir)
 	b := bench{rounds: s.Rounds, dir: dir, say: func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }}
+	var failures error
 	for _, m := range measurements() {
 		if !wanted.MatchString(m.name) {
 			continue
 		}
 		b.say("%s …", m.name)
 		rows, err := m.measure(ctx, b)
-		if err != nil {
-			return fmt.Errorf("%s: %w", m.name, err)
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
-		results.add(rows)
+		results.add(m.name, rows, err)
+		failures = errors.Join(failures, err)
 	}
 	results.Machine = machine()
 	text, err := json.MarshalIndent(results, "", "  ")
@@ -92,5 +97,8 @@ func run(ctx context.Context, s settings) error {
 		return err
 	}
 	fmt.Print(results.table())
-	return nil
+	if s.Publish {
+		failures = errors.Join(failures, results.publish())
+	}
+	return failures
 }

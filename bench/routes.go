@@ -5,10 +5,13 @@ import (
 	"fmt"
 )
 
+// routingSizes are the numbers of services that routing is measured with.
+var routingSizes = [...]int{100, 1_000, 5_000}
+
 // measurements are all there are, in the order of the table.
 func measurements() []measurement {
 	all := []measurement{}
-	for _, n := range []int{100, 1_000, 5_000} {
+	for _, n := range routingSizes {
 		all = append(all, measurement{fmt.Sprintf("routing %d services", n), func(ctx context.Context, b bench) ([]row, error) { return b.routing(ctx, n) }})
 	}
 	all = append(all, measurement{"render", rendering}, measurement{"diff", diffing}, measurement{"stats parse", parsing},

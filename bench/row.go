@@ -22,6 +22,7 @@ type row struct {
 	Goal      string  `json:"goal"`            // ">= 0.95", "<= 1 s"; "" is a figure to compare with
 	OK        bool    `json:"ok"`
 	Detail    string  `json:"detail,omitempty"`
+	Failure   string  `json:"failure,omitempty"` // why it could not be measured; "" when it was
 }
 
 // against makes a row whose ratio to a reference counts; atLeast or else atMost.
@@ -76,8 +77,14 @@ func readResults(file string) (r results, err error) {
 	return r, nil
 }
 
-// add puts rows in the place of those of the same name.
-func (r *results) add(rows []row) {
+// add puts the rows of a measurement in the place of those of the same name; of one that failed its name stands there with
+// the reason.
+func (r *results) add(name string, rows []row, failure error) {
+	if failure != nil {
+		rows = []row{{Name: name, Failure: failure.Error()}}
+	} else {
+		r.Rows = slices.DeleteFunc(r.Rows, func(old row) bool { return old.Name == name && old.Failure != "" })
+	}
 	for _, fresh := range rows {
 		if i := slices.IndexFunc(r.Rows, func(old row) bool { return old.Name == fresh.Name }); i >= 0 {
 			r.Rows[i] = fresh
@@ -92,6 +99,10 @@ func (r results) table() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\n| | ours | reference | ratio | goal | |\n|---|---:|---:|---:|---|---|\n", r.Machine)
 	for _, row := range r.Rows {
+		if row.Failure != "" {
+			fmt.Fprintf(&b, "| %s | not measured: %s | | | | |\n", row.Name, strings.NewReplacer("\n", " ", "|", "/").Replace(row.Failure))
+			continue
+		}
 		reference, ratio, verdict := "", "", ""
 		if row.Reference != 0 {
 			reference, ratio = number(row.Reference)+" "+row.Unit, fmt.Sprintf("%.3g", row.Ratio)

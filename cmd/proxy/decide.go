@@ -18,8 +18,8 @@ type decision struct {
 	problems, notes []label.Problem
 	waiting         map[netip.AddrPort]error // tasks that take no connection yet
 	release         func()                   // gives up the ports that were tried
-	files           routing.Settings         // with the certificates of the files
-	open            bool                     // something was asked that may answer otherwise next time, though nothing changes here
+	files           filesSeen
+	open            bool // something was asked that may answer otherwise next time, though nothing changes here
 }
 
 // decide turns the services of the swarm and the declared ones into a configuration, without what cannot be used now:
@@ -32,7 +32,10 @@ func (r *reconciler) decide(ctx context.Context, now time.Time, running routing.
 	table, problems, notes := r.built.build(services, options)
 	table, problems = r.withoutRefused(table, slices.Concat(problems, standing, r.standing))
 	table, unbound, release := r.listens.try(table, running.Frontends)
-	settings, table, served, found := r.files.join(r.settings, table, now)
+	settings, served, found := r.files.settings(r.settings, now)
+	files := filesSeen{settings, found}
+	table, ofLabels, foundInLabels := r.files.ofServices(table, now)
+	served, found = append(served, ofLabels...), slices.Concat(found, foundInLabels)
 	closed := r.gate.closed(ctx, table, serving(running))
 	maps.Copy(closed, r.reach.closed(table, closed, r.lister.last.nodeOf))
 	table = table.WithoutServers(func(s routing.Server) error { return closed[s.Addr] })
@@ -43,5 +46,5 @@ func (r *reconciler) decide(ctx context.Context, now time.Time, running routing.
 	}
 	problems = withoutSecrets(slices.Concat(problems, unbound, found, want.Problems, r.plain.judge(want, settings, r.log)))
 	return decision{change: change{want, table, settings, marked(served, want)}, services: services, problems: problems, notes: notes, waiting: closed,
-		release: release, files: settings, open: asked || len(options.Templates) > 0 || len(unbound) > 0}, nil
+		release: release, files: files, open: asked || len(options.Templates) > 0 || len(unbound) > 0}, nil
 }

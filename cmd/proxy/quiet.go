@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"time"
 
+	"sluice/internal/label"
 	"sluice/routing"
 )
 
@@ -18,7 +19,13 @@ type quiet struct {
 	declared uint64    // version of the declarations
 	read     time.Time // when what HAProxy runs was read
 	at       time.Time // zero: the last step was none of this kind
+	files    filesSeen
+}
+
+// filesSeen is what the certificates' files gave: settings, and what is wrong with a file, which may change alone.
+type filesSeen struct {
 	settings routing.Settings
+	problems []label.Problem
 }
 
 // rests tells whether the step that begins would find what the last one left.
@@ -27,8 +34,8 @@ func (r *reconciler) rests(now time.Time, swarm listing, asked wish) bool {
 	if q.at.IsZero() || now.Sub(q.at) >= lookWhole || q.swarm != swarm.version || q.declared != asked.version || !q.read.Equal(r.engine.read) || r.reloaded < asked.reload {
 		return false
 	}
-	settings, _, _ := r.files.settings(r.settings, now)
-	return reflect.DeepEqual(settings, q.settings)
+	settings, _, problems := r.files.settings(r.settings, now)
+	return reflect.DeepEqual(filesSeen{settings, problems}, q.files)
 }
 
 // settled keeps what a step saw. moving says that something is on its way; a decision that hangs on files, name servers
@@ -36,6 +43,6 @@ func (r *reconciler) rests(now time.Time, swarm listing, asked wish) bool {
 func (r *reconciler) settled(now time.Time, swarm listing, declared uint64, d decision, moving bool) {
 	r.quiet = quiet{}
 	if !moving && !d.open && len(r.refused) == 0 && r.change.shape == "" {
-		r.quiet = quiet{swarm: swarm.version, declared: declared, read: r.engine.read, at: now, settings: d.files}
+		r.quiet = quiet{swarm: swarm.version, declared: declared, read: r.engine.read, at: now, files: d.files}
 	}
 }

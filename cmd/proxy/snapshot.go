@@ -56,7 +56,7 @@ type known struct {
 	services []swarm.Service
 	networks map[string]string // ID -> name
 	listed   time.Time         // zero: list again
-	tasks    []swarm.Task      // of the last complete listing, by ID
+	tasks    []swarm.Task      // of the last complete listing, in the engine's order, which stays
 }
 
 // answer is what an attempt to list gave.
@@ -177,7 +177,6 @@ func list(ctx context.Context, from swarmReader, k known, last listing, now time
 	if err != nil {
 		return listing{}, k, err
 	}
-	slices.SortFunc(tasks, func(a, b swarm.Task) int { return cmp.Compare(a.ID, b.ID) })
 	if same && slices.EqualFunc(tasks, k.tasks, sameTask) {
 		last.cost = time.Since(now)
 		return last, k, nil

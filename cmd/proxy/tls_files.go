@@ -42,13 +42,6 @@ func (p place) savedCertificate(name string) []byte {
 	return content
 }
 
-// join adds the certificates to what the swarm's services and the settings say. problems are of certificates and authorities.
-func (f *tlsFiles) join(s routing.Settings, t routing.Table, now time.Time) (routing.Settings, routing.Table, []certificate, []label.Problem) {
-	s, list, problems := f.settings(s, now)
-	t, more, found := f.ofServices(t, now)
-	return s, t, append(list, more...), append(problems, found...)
-}
-
 // settings completes the settings by what the files hold now.
 func (f *tlsFiles) settings(s routing.Settings, now time.Time) (complete routing.Settings, list []certificate, problems []label.Problem) {
 	list, problems = f.certificates.read(now)
