@@ -11,7 +11,7 @@ func measurements() []measurement {
 	for _, n := range []int{100, 1_000, 5_000} {
 		all = append(all, measurement{fmt.Sprintf("routing %d services", n), func(ctx context.Context, b bench) ([]row, error) { return b.routing(ctx, n) }})
 	}
-	return append(all, measurement{"render", rendering}, measurement{"diff", diffing}, measurement{"stats parse", parsing})
+	return append(all, measurement{"render", rendering}, measurement{"diff", diffing}, measurement{"stats parse", parsing}, measurement{"swarm to HAProxy", following})
 }
 
 // contestant is one configuration that answers the same requests.

@@ -57,7 +57,6 @@ type reconciler struct {
 	reloaded   uint64         // the version of the declarations whose wish for a reload was met
 	unsettled  time.Time      // since when something is on its way; zero: nothing is
 	saved      routing.Config // as it is on disk
-	hinted     time.Time      // when the last event came
 	done       figures
 	view       atomic.Pointer[view]
 }
@@ -124,7 +123,7 @@ func (r *reconciler) run(ctx context.Context, hints <-chan struct{}) {
 		case <-wait.C:
 		case <-hints:
 			r.lister.forget()
-			r.unsettled, r.hinted = time.Time{}, time.Now()
+			r.unsettled, r.lister.hinted = time.Time{}, time.Now()
 			wait.Reset(pauseBetween)
 			<-wait.C
 		}
@@ -217,7 +216,7 @@ func (r *reconciler) step(ctx context.Context) (pause time.Duration, err error) 
 	if away != nil {
 		return 0, away
 	}
-	moving := now.Sub(r.hinted) < fastAfter || swarm.converges || len(d.waiting) > 0 || plan.Leaving > 0
+	moving := now.Sub(r.lister.hinted) < fastAfter || swarm.converges || len(d.waiting) > 0 || plan.Leaving > 0
 	return r.pause(now, moving, r.change.shape != "", swarm), nil
 }
 
@@ -325,9 +324,9 @@ func (r *reconciler) pause(now time.Time, moving, reloadWaits bool, swarm listin
 	}
 	fast := moving && now.Sub(r.unsettled) < fastFor
 	if fast || reloadWaits {
-		return max(pauseFast, swarm.cost)
+		return max(pauseFast, swarm.took)
 	}
-	return max(pauseSlow, 20*swarm.cost)
+	return max(pauseSlow, restShare*swarm.cost)
 }
 
 func (r *reconciler) show(change func(*view)) {

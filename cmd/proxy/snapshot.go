@@ -34,13 +34,20 @@ func (noSwarm) Close() error                                                    
 // servicesMaxAge bounds how long a list of services is believed without an event: events may get lost.
 const servicesMaxAge = 15 * time.Second
 
-// lister reads the swarm. Tasks are listed each time, for there are no events about them; services and networks when
-// an event said so or the last list is old.
+// lister reads the swarm. Services and networks are listed when an event said so or the last list is old, and tasks each
+// time, for there are no events about them. All tasks of a large swarm are dear (5,000 of them: 7.5 MB and a quarter of a
+// second of a core), so between two whole lists only those of services that move are asked for.
 type lister struct {
 	swarm    swarmReader
 	services []swarm.Service
 	networks map[string]string // ID -> name
 	listed   time.Time         // zero: list again
+
+	hinted time.Time               // when the last event came
+	tasks  map[string][]swarm.Task // by service
+	whole  time.Time               // when all tasks were listed; zero: never
+	cost   time.Duration           // of that
+	moves  []string                // IDs of services that were on their way to something
 
 	last  listing   // the last complete one
 	away  error     // of the last attempt
@@ -52,9 +59,18 @@ type listing struct {
 	services  []routing.Service
 	tasks     int
 	complete  bool          // false: nothing was ever read
-	converges bool          // a task is on its way up or down, or an update is in progress
-	cost      time.Duration // how long the engine took
+	converges bool          // a task is on its way up or down, or an update is in progress, or not all was looked at since an event
+	cost      time.Duration // how long the engine took for all
+	took      time.Duration // and for this look
+	moves     []string      // IDs of the services that converge
 }
+
+// How much of its time the engine may spend on lists of all tasks: one part of so many.
+const (
+	restShare = 20 // while nothing happens
+	moveShare = 8  // while something does
+	fewMoving = 50 // services that are asked for by name, at most
+)
 
 // A manager's engine that hangs must not hold up what the API waits for.
 const (
@@ -79,6 +95,7 @@ func (l *lister) look(ctx context.Context, now time.Time, apiWaits bool) (listin
 
 // list answers a complete listing or an error, never a part of one.
 func (l *lister) list(ctx context.Context, now time.Time) (listing, error) {
+	changed := l.moves
 	if now.Sub(l.listed) > servicesMaxAge {
 		services, err := l.swarm.Services(ctx, swarm.Filter{Label: notifyLabel})
 		if err != nil {
@@ -88,22 +105,74 @@ func (l *lister) list(ctx context.Context, now time.Time) (listing, error) {
 		if err != nil {
 			return listing{}, err
 		}
+		changed = append(differing(l.services, services), changed...)
 		l.services, l.listed, l.networks = services, now, map[string]string{}
 		for _, n := range networks {
 			l.networks[n.ID] = n.Name
 		}
 	}
-	ids := make([]string, 0, len(l.services))
-	for _, s := range l.services {
-		ids = append(ids, s.ID)
-	}
-	tasks, err := l.swarm.Tasks(ctx, ids)
+	tasks, err := l.listTasks(ctx, now, changed)
 	if err != nil {
+		l.whole = time.Time{} // what differed would be forgotten
 		return listing{}, err
 	}
 	result := convert(l.services, tasks, l.networks)
-	result.cost = time.Since(now)
+	result.cost, result.took = l.cost, time.Since(now)
+	// An event may be about any task, and may come before the lists show what it is about.
+	result.converges = len(result.moves) > 0 || l.whole.Before(l.hinted.Add(fastAfter))
+	l.moves = result.moves
 	return result, nil
+}
+
+// listTasks answers the tasks of all services: as they are of those that moved or changed, and of the others as they were
+// when all were listed.
+func (l *lister) listTasks(ctx context.Context, now time.Time, changed []string) (all []swarm.Task, err error) {
+	whole, ids := now.Sub(l.whole) >= moveShare*l.cost || len(changed) > fewMoving, changed
+	if whole {
+		ids = make([]string, 0, len(l.services))
+		for _, s := range l.services {
+			ids = append(ids, s.ID)
+		}
+	}
+	asked := map[string]bool{}
+	for _, id := range ids {
+		asked[id] = true
+	}
+	ids = slices.Sorted(maps.Keys(asked))
+	began := time.Now()
+	found, err := l.swarm.Tasks(ctx, append([]string{}, ids...)) // nil would be all there are
+	if err != nil {
+		return nil, err
+	}
+	if whole {
+		l.tasks, l.whole, l.cost = map[string][]swarm.Task{}, now, time.Since(began)
+	}
+	for _, id := range ids {
+		delete(l.tasks, id)
+	}
+	for _, t := range found {
+		if asked[t.ServiceID] {
+			l.tasks[t.ServiceID] = append(l.tasks[t.ServiceID], t)
+		}
+	}
+	for _, s := range l.services {
+		all = append(all, l.tasks[s.ID]...)
+	}
+	return all, nil
+}
+
+// differing are the IDs of services that are new or have another version than before.
+func differing(before, now []swarm.Service) (ids []string) {
+	versions := map[string]uint64{}
+	for _, s := range before {
+		versions[s.ID] = s.Version
+	}
+	for _, s := range now {
+		if version, known := versions[s.ID]; !known || version != s.Version {
+			ids = append(ids, s.ID)
+		}
+	}
+	return ids
 }
 
 // forget makes the next list read the services again.
@@ -144,7 +213,7 @@ func convert(services []swarm.Service, tasks []swarm.Task, networks map[string]s
 			service.Tasks = append(service.Tasks, routing.Task{Name: name, Addresses: addresses})
 		}
 		if len(mine) != service.Replicas || len(newest) != service.Replicas || s.Update == "updating" || s.Update == "rollback_started" {
-			result.converges = true
+			result.moves = append(result.moves, s.ID)
 		}
 		result.services = append(result.services, service)
 	}
