@@ -54,7 +54,9 @@ func openSite(t *testing.T, p proxySpec) *site {
 		ports[80] = uint32(n)
 	}
 	if p.patient {
-		p.env = append(p.env, "TIMEOUT_HTTP_REQUEST=60", "TIMEOUT_CLIENT=60", "TIMEOUT_SERVER=60")
+		// A connection that a client uses again in the moment in which HAProxy closes it as idle loses its request, and on a
+		// machine without time to spare that moment is long.
+		p.env = append(p.env, "TIMEOUT_HTTP_REQUEST=60", "TIMEOUT_CLIENT=60", "TIMEOUT_SERVER=60", "TIMEOUT_HTTP_KEEP_ALIVE=60")
 	}
 	service := swarmtest.Start(t, swarmtest.Service{Image: "sluice/proxy", Networks: []string{s.network}, Ports: ports, Replicas: p.replicas,
 		Env: append([]string{"NETWORK=" + s.network}, p.env...), Edit: func(spec *dockerswarm.ServiceSpec) { p.mount(spec.TaskTemplate.ContainerSpec) }})
