@@ -20,8 +20,9 @@ const (
 )
 
 // following measures how fast HAProxy follows the swarm: on a real swarm a service goes from 1 to 10 replicas and back under
-// a steady load, and each task says in its answers who it is and when the request came. A task counts from the time
-// that the swarm gives for its state running, and from the look at the API at which it was to run no more.
+// a steady load, and each task says in its answers who it is and when the request came. A task counts from the look at
+// which the API first called it running, and from the time that its node gives for that state, which the API shows later;
+// one that leaves from the look before it was to run no more.
 func following(ctx context.Context, b bench) ([]row, error) {
 	s, err := openSwarm(ctx)
 	if err != nil {
@@ -34,14 +35,15 @@ func following(ctx context.Context, b bench) ([]row, error) {
 	ended.Go(func() { v.ask(asking) })
 	defer ended.Wait()
 	defer stop()
-	var came, left []float64
+	var came, stamped, left []float64
 	for round := range b.rounds {
 		running, err := s.grow(ctx, v)
 		if err != nil {
 			return nil, err
 		}
-		for task, since := range running {
-			came = append(came, v.firstOf(task).Sub(since).Seconds())
+		for task, at := range running {
+			came = append(came, max(0, v.firstOf(task).Sub(at.shown).Seconds()))
+			stamped = append(stamped, v.firstOf(task).Sub(at.stamped).Seconds())
 		}
 		leaving, err := s.shrink(ctx)
 		if err != nil {
@@ -55,8 +57,9 @@ func following(ctx context.Context, b bench) ([]row, error) {
 	detail := fmt.Sprintf("%d tasks; median %.3f s, longest %.3f s; %d of %d requests failed meanwhile", len(came), quantile(came, 0.5), slices.Max(came), v.failed, v.sent)
 	in := limited("swarm to HAProxy, a task runs -> its first request, p95", "s", quantile(came, 0.95), 0.3)
 	out := limited("swarm to HAProxy, a task is to stop -> its last request, p95", "s", quantile(left, 0.95), 0.3)
+	stamp := row{Name: "swarm to HAProxy, a task's node says that it runs -> its first request, p95", Unit: "s", Ours: quantile(stamped, 0.95)}
 	in.Detail, out.Detail = detail, fmt.Sprintf("%d tasks; median %.3f s, longest %.3f s", len(left), quantile(left, 0.5), slices.Max(left))
-	return []row{in, out}, nil
+	return []row{in, stamp, out}, nil
 }
 
 // quantile of values, which it sorts.
@@ -132,9 +135,12 @@ func (v *visits) lastOf(task string) time.Time {
 	return v.last[task]
 }
 
+// start is when a task ran.
+type start struct{ shown, stamped time.Time }
+
 // grow scales to the most and answers when each new task was running, once all of them have had a request.
-func (s *swarmSite) grow(ctx context.Context, v *visits) (running map[string]time.Time, err error) {
-	running = map[string]time.Time{}
+func (s *swarmSite) grow(ctx context.Context, v *visits) (running map[string]start, err error) {
+	running = map[string]start{}
 	before, err := s.swarm.Tasks(ctx, []string{s.app})
 	if err != nil {
 		return nil, err
@@ -143,8 +149,8 @@ func (s *swarmSite) grow(ctx context.Context, v *visits) (running map[string]tim
 		served := 0
 		for _, task := range tasks {
 			old := slices.ContainsFunc(before, func(b swarm.Task) bool { return b.ID == task.ID })
-			if task.State == "running" && !old {
-				running[task.ID] = task.Since
+			if _, known := running[task.ID]; task.State == "running" && !old && !known {
+				running[task.ID] = start{time.Now(), task.Since}
 			}
 			if !v.firstOf(task.ID).IsZero() {
 				served++
