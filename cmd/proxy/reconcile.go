@@ -16,11 +16,11 @@ import (
 
 // Pauses of the loop.
 const (
-	pauseFast    = 100 * time.Millisecond // while something is on its way
-	pauseSlow    = time.Second            // otherwise; longer where the engine needs long to answer
-	pauseBetween = 20 * time.Millisecond  // at least, however many events come
-	fastAfter    = time.Second            // an event may come before the lists show what it is about (measured: 130 ms)
-	fastFor      = time.Minute            // a service that never converges is not polled fast for ever
+	pauseFast    = 50 * time.Millisecond // while something is on its way
+	pauseSlow    = time.Second           // otherwise; longer where the engine needs long to answer
+	pauseBetween = 20 * time.Millisecond // at least, however many events come
+	fastAfter    = time.Second           // an event may come before the lists show what it is about (measured: 130 ms)
+	fastFor      = time.Minute           // a service that never converges is not polled fast for ever
 	stepTimeout  = 30 * time.Second
 )
 
@@ -324,7 +324,7 @@ func (r *reconciler) pause(now time.Time, moving, reloadWaits bool, swarm listin
 	}
 	fast := moving && now.Sub(r.unsettled) < fastFor
 	if fast || reloadWaits {
-		return max(pauseFast, swarm.took)
+		return max(pauseFast, 2*swarm.took)
 	}
 	return max(pauseSlow, restShare*swarm.cost)
 }
