@@ -15,7 +15,7 @@ func measurements() []measurement {
 		all = append(all, measurement{fmt.Sprintf("routing %d services", n), func(ctx context.Context, b bench) ([]row, error) { return b.routing(ctx, n) }})
 	}
 	all = append(all, measurement{"render", rendering}, measurement{"diff", diffing}, measurement{"stats parse", parsing},
-		measurement{"hitless", hitless}, measurement{"stats cost", exporterNoticed}, measurement{"exporter cost", exporterCost}, measurement{"attacked rate", attacking})
+		measurement{"hitless", hitless}, measurement{"stats cost", exporterNoticed}, measurement{"exporter cost", exporterCost}, measurement{"attacked rate", attacking}, measurement{"swarm to HAProxy", following})
 	return append(all, scalings()...)
 }
 

@@ -33,7 +33,7 @@ func (s *site) backends(word string) int {
 // started another one.
 func outages(t *testing.T) {
 	docker := serveDocker(t)
-	s := openSite(t, proxySpec{fixed: true, socket: docker.path})
+	s := openSite(t, proxySpec{fixed: true, socket: docker.path, patient: true})
 	id := s.open(app{path: "outage", replicas: 3})
 	master := func() int { return child(s.pid, "haproxy -W") }
 	t.Run("Docker is away", func(t *testing.T) { s.in(t).dockerAway(docker, id) })

@@ -28,6 +28,7 @@ type proxySpec struct {
 	ports    []uint32 // published beside 80 and 8080
 	fixed    bool     // the entry keeps its port when the task is replaced
 	replicas int      // 0 is 1; the site's addresses are those of the first
+	patient  bool     // it waits longer for clients and tasks: a machine that is busy elsewhere shall lose no request by that
 	socket   string   // of Docker's API, in a folder of its own; "" is the engine's
 }
 
@@ -51,6 +52,11 @@ func openSite(t *testing.T, p proxySpec) *site {
 	if p.fixed {
 		n, _ := strconv.Atoi(port(freeAddress(t)))
 		ports[80] = uint32(n)
+	}
+	if p.patient {
+		// A connection that a client uses again in the moment in which HAProxy closes it as idle loses its request, and on a
+		// machine without time to spare that moment is long.
+		p.env = append(p.env, "TIMEOUT_HTTP_REQUEST=60", "TIMEOUT_CLIENT=60", "TIMEOUT_SERVER=60", "TIMEOUT_HTTP_KEEP_ALIVE=60")
 	}
 	service := swarmtest.Start(t, swarmtest.Service{Image: "sluice/proxy", Networks: []string{s.network}, Ports: ports, Replicas: p.replicas,
 		Env: append([]string{"NETWORK=" + s.network}, p.env...), Edit: func(spec *dockerswarm.ServiceSpec) { p.mount(spec.TaskTemplate.ContainerSpec) }})
@@ -110,7 +116,7 @@ type app struct {
 // environment is a sample application's that refuses nobody.
 func (a app) environment() []string {
 	env := slices.Clone(a.env)
-	for _, usual := range []string{"CAPACITY=50", "WORK=10ms", "QUEUE=5000", "DRAIN=3s"} {
+	for _, usual := range []string{"CAPACITY=50", "WORK=10ms", "QUEUE=5000", "DRAIN=5s"} {
 		name, _, _ := strings.Cut(usual, "=")
 		if !slices.ContainsFunc(a.env, func(own string) bool { return strings.HasPrefix(own, name+"=") }) {
 			env = append(env, usual)
@@ -127,7 +133,7 @@ func (s *site) open(a app) (id string) {
 	id = swarmtest.Start(s.t, swarmtest.Service{Name: "s_" + a.path + "-" + port(s.http), Image: "sluice/demo-app", Labels: all, Networks: []string{s.network}, Replicas: a.replicas,
 		Env: a.environment(),
 		Edit: func(spec *dockerswarm.ServiceSpec) {
-			grace := 15 * time.Second
+			grace := 30 * time.Second
 			spec.TaskTemplate.ContainerSpec.StopGracePeriod = &grace
 			spec.TaskTemplate.ContainerSpec.Hostname = "{{.Task.ID}}"
 			spec.UpdateConfig = &dockerswarm.UpdateConfig{Order: a.order, Parallelism: 1, Monitor: 500 * time.Millisecond}
@@ -140,7 +146,7 @@ func (s *site) open(a app) (id string) {
 }
 
 // patience is for what takes a second or two, on a machine that has much else to do.
-const patience = 3 * time.Minute
+const patience = 4 * time.Minute
 
 // running waits until exactly so many tasks are to run, and run.
 func (s *site) running(id string, replicas int) (ids []string) {
