@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 
 	"sluice/loadtest/report"
 	"sluice/loadtest/result"
@@ -15,24 +17,52 @@ import (
 // scenarios is where those stand that users, tests and this program run alike.
 var scenarios = filepath.Join("loadtest", "examples")
 
-// loadtest runs a scenario by the project's own command, in a process of its own. That an expectation does not hold is no error: the figures
-// are what is asked for.
+// loadtest runs a scenario to its end. That an expectation does not hold is no error: the figures are what is asked for.
 func (b bench) loadtest(ctx context.Context, scenario string, environment ...string) (r result.Result, err error) {
-	binary, err := b.build(ctx, "sluice/loadtest")
+	l, err := b.begin(ctx, scenario, environment...)
 	if err != nil {
 		return r, err
+	}
+	return l.wait()
+}
+
+// underway is a scenario that is run by the project's own command, in a process of its own.
+type underway struct {
+	scenario, dir string
+	cmd           *exec.Cmd
+	said          bytes.Buffer
+}
+
+func (b bench) begin(ctx context.Context, scenario string, environment ...string) (*underway, error) {
+	binary, err := b.build(ctx, "sluice/loadtest")
+	if err != nil {
+		return nil, err
 	}
 	dir, err := os.MkdirTemp(b.dir, "report")
 	if err != nil {
-		return r, err
+		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, binary, "run", "--plain", "--out", dir, filepath.Join(scenarios, scenario))
-	cmd.Env = append(os.Environ(), environment...)
-	output, err := cmd.CombinedOutput()
-	if failed := (*exec.ExitError)(nil); err != nil && !(errors.As(err, &failed) && failed.ExitCode() == 1) {
-		return r, fmt.Errorf("run scenario %s: %w: %.2000s", scenario, err, output)
+	l := &underway{scenario: scenario, dir: dir}
+	l.cmd = exec.CommandContext(ctx, binary, "run", "--plain", "--out", dir, filepath.Join(scenarios, scenario))
+	l.cmd.Env, l.cmd.Stdout, l.cmd.Stderr = append(os.Environ(), environment...), &l.said, &l.said
+	return l, l.cmd.Start()
+}
+
+// end interrupts the run; what was until then is its result.
+func (l *underway) end() (result.Result, error) {
+	_ = l.cmd.Process.Signal(os.Interrupt)
+	return l.wait()
+}
+
+// The codes with which a run ends that has a result: an expectation does not hold, it was interrupted.
+var haveResult = []int{1, 130}
+
+func (l *underway) wait() (r result.Result, err error) {
+	err = l.cmd.Wait()
+	if failed := (*exec.ExitError)(nil); err != nil && !(errors.As(err, &failed) && slices.Contains(haveResult, failed.ExitCode())) {
+		return r, fmt.Errorf("run scenario %s: %w: %.2000s", l.scenario, err, l.said.Bytes())
 	}
-	return report.Read(dir)
+	return report.Read(l.dir)
 }
 
 // kinds tells what failures there were.

@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -51,23 +51,26 @@ func reaction(ctx context.Context, b bench) ([]row, error) {
 	if err := d.answers(ctx); err != nil {
 		return nil, err
 	}
-	steady, stop := context.WithCancel(ctx)
-	defer stop()
-	d.load(steady, calm)
+	steady, err := b.begin(ctx, "jump.yml", d.users(calm)...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _, _ = steady.end() }()
 	var seconds []float64
 	for range 2 * b.rounds {
 		if _, err := d.until(ctx, client, 3*time.Minute, func(n int) bool { return n == 1 }, 20*time.Second); err != nil {
 			return nil, err
 		}
-		more, less := context.WithCancel(ctx)
-		began := time.Now()
-		d.load(more, jump-calm)
-		at, err := d.until(ctx, client, time.Minute, func(n int) bool { return n > 1 }, 0)
-		less()
+		more, err := b.begin(ctx, "jump.yml", d.users(jump-calm)...)
 		if err != nil {
 			return nil, err
 		}
-		seconds = append(seconds, at.Sub(began).Seconds())
+		at, err := d.until(ctx, client, time.Minute, func(n int) bool { return n > 1 }, 0)
+		r, ended := more.end()
+		if err := errors.Join(err, ended); err != nil {
+			return nil, err
+		}
+		seconds = append(seconds, at.Sub(r.Started).Seconds())
 		b.say("  %.2f s", seconds[len(seconds)-1])
 	}
 	slices.Sort(seconds)
@@ -110,6 +113,11 @@ func (d deployment) run(ctx context.Context, name string, args ...string) error 
 	return nil
 }
 
+// users is what makes so many of them.
+func (d deployment) users(n int) []string {
+	return append(slices.Clone(d.env), fmt.Sprintf("USERS=%d", n), "DURATION=14m", "SLUICE_SERVICE="+benchApp+"_app")
+}
+
 // answers waits until the sample service answers through the proxy.
 func (d deployment) answers(ctx context.Context) error {
 	client := http.Client{Timeout: 5 * time.Second}
@@ -124,31 +132,6 @@ func (d deployment) answers(ctx context.Context) error {
 		if ctx.Err() != nil || time.Now().After(deadline) {
 			return fmt.Errorf("the sample service does not answer through the proxy")
 		}
-	}
-}
-
-// load keeps so many requests in progress until ctx ends; each client has a connection of its own.
-func (d deployment) load(ctx context.Context, requests int) {
-	for range requests {
-		go func() {
-			transport := &http.Transport{}
-			defer transport.CloseIdleConnections()
-			client := http.Client{Transport: transport}
-			for ctx.Err() == nil {
-				request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.http+"/demo/", nil)
-				if err != nil {
-					return
-				}
-				answer, err := client.Do(request)
-				if err != nil || answer.StatusCode != http.StatusOK {
-					time.Sleep(100 * time.Millisecond) // the stack is starting
-				}
-				if err == nil {
-					_, _ = io.Copy(io.Discard, answer.Body)
-					answer.Body.Close()
-				}
-			}
-		}()
 	}
 }
 
