@@ -85,7 +85,7 @@ func checkBraces(words []string) error {
 // logFormats are the directives whose words are log-formats, and what those may say.
 var (
 	logFormats  = regexp.MustCompile(`^(http-request (redirect|return|set-header|add-header)|http-response (set-header|add-header)|http-check send) `)
-	fromRequest = regexp.MustCompile(`^(src|dst|src_port|dst_port|ssl_[a-z_]+|fc_http_major|hostname|fe_name|be_name|date|rand|uuid|method|status|srv_name|path|pathq|query|url|base|url_param|re[qs]\.[a-z]+|var\(txn\.(tls|client|origin)[,)])`)
+	fromRequest = regexp.MustCompile(`^(src|dst|src_port|dst_port|ssl_[a-z_]+|fc_http_major|hostname|fe_name|be_name|date|rand|uuid|method|status|srv_name|path|pathq|query|url|base|url_param|re[qs]\.[a-z]+|var\(txn\.(tls|client|origin)[,)]|var\(sess\.from\))`)
 	ownFormat   = regexp.MustCompile(`%\[(pathq\]|req\.hdr\(host\),regsub\()`)
 )
 

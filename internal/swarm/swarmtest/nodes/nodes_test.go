@@ -59,8 +59,9 @@ func TestAKilledTestLeavesNothingThatRuns(t *testing.T) {
 	if err := victim.Start(); err != nil {
 		t.Fatal(err)
 	}
-	var pid, wire string
+	var pid, wire, words string
 	for lines := bufio.NewScanner(said); pid == "" && lines.Scan(); {
+		words += lines.Text() + "\n"
 		if fields := strings.Fields(lines.Text()); len(fields) == 3 && fields[0] == "node" {
 			pid, wire = fields[1], fields[2]
 		}
@@ -68,7 +69,7 @@ func TestAKilledTestLeavesNothingThatRuns(t *testing.T) {
 	_ = victim.Process.Kill()
 	_ = victim.Wait()
 	if _, err := strconv.Atoi(pid); err != nil {
-		t.Fatalf("it started no node, its first process is %q", pid)
+		t.Fatalf("it started no node, its first process is %q; it said\n%s", pid, words)
 	}
 	root, err := project()
 	if err != nil {
