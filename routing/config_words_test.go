@@ -235,6 +235,9 @@ func (a auditor) auditFrame(line string, words []string) string {
 	text := strings.Join(words, " ")
 	for _, form := range []string{"http-request set-var(txn.be) ", "http-request set-var(txn.path) path,concat(/?)", "http-request set-var(txn.host) ", "http-request unset-var(txn.be) if ",
 		"http-request allow if { var(txn.be) -m found }",
+		// some services make the frontend keep the handover's condition on these
+		"http-request set-header X-Forwarded-For %[var(sess.from)]", "http-request set-header X-Forwarded-For %[src]", "http-request add-header X-Forwarded-For %[src] if trusted",
+		"http-request set-header X-Forwarded-Proto http",
 		"tcp-request content set-var(txn.be) var(txn.sni),", "tcp-request content set-var(txn.sni) ", "tcp-request content accept ", "tcp-request content reject ", "tcp-request inspect-delay ",
 		"mode tcp", "no option idle-close-on-response", "use_backend %[var(txn.be)]", "default_backend https_", "server ", "frontend tcp_", "frontend sni_", "backend https_", "bind "} {
 		if strings.HasPrefix(text, form) && !strings.ContainsAny(line, `'"`) {

@@ -31,9 +31,14 @@ type pool struct {
 // conn is one connection. Only its owner of the moment touches it; others may close it.
 type conn struct {
 	net.Conn
-	raw syscall.RawConn
-	in  *bufio.Reader
+	raw  syscall.RawConn
+	in   *bufio.Reader
+	idle time.Time // since when, while it waits in the pool
 }
+
+// idleLimit is for how long an unused connection is kept. Servers close theirs too (HAProxy here after 15 s), and a request
+// that is on its way in that moment is lost: who sends what must not be sent twice closes first.
+const idleLimit = 10 * time.Second
 
 func newPool(ctx context.Context, dialer *net.Dialer, address string, config *tls.Config, keep bool) *pool {
 	p := &pool{ctx: ctx, dialer: dialer, address: address, tls: config, keep: keep, busy: map[*conn]struct{}{}}
@@ -87,7 +92,7 @@ func gone(err error) bool {
 func (p *pool) take(deadline time.Time) *conn {
 	for {
 		c := p.pop()
-		if c == nil || c.SetDeadline(deadline) == nil && c.open(p.tls == nil) {
+		if c == nil || time.Since(c.idle) < idleLimit && c.SetDeadline(deadline) == nil && c.open(p.tls == nil) {
 			return c
 		}
 		p.give(c, false)
@@ -114,6 +119,7 @@ func (p *pool) give(c *conn, again bool) {
 		c.Close()
 		return
 	}
+	c.idle = time.Now()
 	p.idle = append(p.idle, c)
 }
 

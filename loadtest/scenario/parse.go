@@ -93,7 +93,7 @@ func (d *decoder) fields(s *Scenario, at *places) []field {
 			d.list(n, "expect", func(n *yaml.Node) { d.expectation(n, s) })
 		}},
 		{"allow", "list of hosts", "hosts beside this machine that may be loaded, as HOST or HOST:PORT", d.texts(&s.Allow, "allow")},
-		{"keepAlive", "true", "false opens a connection for each request", d.boolTo(&s.KeepAlive, "keepAlive")},
+		{"keepAlive", "true", "false opens a connection for each request; a kept one is used again within 10 s, for servers close idle ones too", d.boolTo(&s.KeepAlive, "keepAlive")},
 		{"timeout", "10s", "the longest that a request may take, from when it was due", d.durationTo(&s.Timeout, "timeout")},
 		{"connections", "500", "most requests on their way at one time; those that are due meanwhile wait, and their latency counts the wait", d.wholeTo(&s.Connections, "connections", 50_000)},
 		{"engine", "address", "the Docker Engine on which events act, such as unix:///var/run/docker.sock; unless given, that of observe.swarm, or this machine's", d.textTo(&s.Engine, "engine")},

@@ -7,11 +7,11 @@ hostname "$1"
 mount --make-rslave /
 mount -t proc proc /proc
 mount -t tmpfs tmpfs /run # sockets and files of processes, those of the machine's engine out of sight
-mkdir /run/lock
+mkdir /run/lock /run/node
 ip link set lo up
 read -r # the wire is plugged in
 ip link set eth0 up
 ip address add "$2/24" dev eth0
 mkdir -p "$3"
-dockerd --config-file "$5" --data-root "$3" --cgroup-parent "$4" --exec-opt native.cgroupdriver=cgroupfs >>"$3/dockerd.log" 2>&1 </dev/null &
+dockerd -H unix:///run/docker.sock -H unix:///run/node/docker.sock --config-file "$5" --data-root "$3" --cgroup-parent "$4" --exec-opt native.cgroupdriver=cgroupfs >>"$3/dockerd.log" 2>&1 </dev/null &
 cat >/dev/null

@@ -39,8 +39,9 @@ func (c *Cluster) node(number int, name string) *Node {
 
 func (n *Node) data() string { return filepath.Join(n.cluster.dir, n.Name) }
 
-// Host is the node's engine in the form of DOCKER_HOST. It changes when the node boots.
-func (n *Node) Host() string { return "unix:///proc/" + n.first.pid() + "/root/run/docker.sock" }
+// Host is the node's engine in the form of DOCKER_HOST. It changes when the node boots. Its path is no other engine's: until
+// the node has a /run of its own, the usual one leads to the machine's.
+func (n *Node) Host() string { return "unix:///proc/" + n.first.pid() + "/root/run/node/docker.sock" }
 
 // Address is where the test reaches a port that is published in mode host.
 func (n *Node) Address(port int) string { return net.JoinHostPort(n.IP, strconv.Itoa(port)) }
