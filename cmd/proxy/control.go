@@ -71,20 +71,25 @@ func (c *controlCommand) Run(ctx context.Context) error {
 	if err := awaitHAProxy(ctx, loop.engine.master); err != nil {
 		return err
 	}
+	return c.work(ctx, instance, loop, export, events, registry)
+}
+
+// work runs the controller's loops until ctx ends or one of them fails.
+func (c *controlCommand) work(ctx context.Context, instance string, loop *reconciler, export *exporter, events <-chan struct{}, gather prometheus.Gatherer) error {
 	group, ctx := errgroup.WithContext(ctx)
 	again := make(chan struct{}, 1)
 	if c.Swarm {
 		hurry := make(chan struct{}, 1)
 		loop.lister.hurry = hurry
-		loop.reach = newReach(func() { poke(hurry); poke(again) }, log)
+		loop.reach = newReach(func() { poke(hurry); poke(again) }, loop.log)
 		group.Go(func() error { loop.reach.run(ctx); return nil })
 	}
 	go hints(ctx, events, again)
 	group.Go(func() error { loop.run(ctx, again); return nil })
 	group.Go(func() error { export.run(ctx); return nil })
-	answers := api{view: loop.view.Load, recent: export.recent, gather: registry, showStat: showStat(loop.engine.master), certDir: certificatesDir(c.Dir),
-		declared: declared, guard: daemon.Guard{Token: c.APIToken}, again: func() { poke(again) }}
-	if err := c.joinSiblings(instance, &answers, log); err != nil {
+	answers := api{view: loop.view.Load, recent: export.recent, gather: gather, showStat: showStat(loop.engine.master), certDir: certificatesDir(c.Dir),
+		declared: loop.declared, guard: daemon.Guard{Token: c.APIToken}, again: func() { poke(again) }}
+	if err := c.joinSiblings(instance, &answers, loop.log); err != nil {
 		return err
 	}
 	group.Go(func() error { answers.siblings.run(ctx); return nil })
