@@ -97,23 +97,19 @@ func (s *site) tasksComeAndGo(ids []string) {
 	}
 }
 
-// reasons are those of all reloads so far, of all proxies of the site. Services of other tests that need no network to be
-// reached are routed here too, and are left out: the names of a site's own services end in its port.
-func (s *site) reasons() (own []string) {
+// reasons are those of all reloads so far, of all proxies of the site.
+func (s *site) reasons() (all []string) {
 	output, err := s.command("docker", "service", "logs", "--raw", s.proxy).CombinedOutput()
 	if err != nil {
 		s.t.Fatalf("read the proxy's log: %v: %s", err, output)
 	}
 	for line := range strings.Lines(string(output)) {
 		var said struct{ Message, Reason string }
-		if json.Unmarshal([]byte(line), &said) != nil || said.Message != "reloaded" {
-			continue // HAProxy's own lines are no JSON
-		}
-		if !strings.Contains(said.Reason, " backend") || strings.Contains(said.Reason, "-"+port(s.http)+"-be") {
-			own = append(own, said.Reason)
+		if json.Unmarshal([]byte(line), &said) == nil && said.Message == "reloaded" { // HAProxy's own lines are no JSON
+			all = append(all, said.Reason)
 		}
 	}
-	return own
+	return all
 }
 
 func (s *site) scaledUpAndDown(id string) {
