@@ -5,8 +5,6 @@
 package main
 
 import (
-	"bytes"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,6 +12,7 @@ import (
 	"strings"
 
 	"sluice/haproxystats"
+	"sluice/internal/generated"
 	"sluice/internal/label"
 	"sluice/loadtest/scenario"
 	"sluice/policy"
@@ -21,37 +20,14 @@ import (
 )
 
 func main() {
-	check := flag.Bool("check", false, "fail when a file is not current")
-	flag.Parse()
-	if err := run(*check); err != nil {
-		fmt.Fprintln(os.Stderr, "gen:", err)
-		os.Exit(1)
-	}
-}
-
-func run(check bool) error {
-	pages, err := pages()
-	if err != nil {
-		return err
-	}
-	var stale []string
-	for name, page := range pages {
-		path := filepath.Join("docs", name)
-		page = "<!-- Printed by `make docs` from the code's tables; change those. -->\n" + page
-		if !check {
-			if err := os.WriteFile(path, []byte(page), 0o644); err != nil {
-				return err
-			}
-			continue
+	generated.Main("docs", func() (map[string][]byte, error) {
+		pages, err := pages()
+		files := make(map[string][]byte, len(pages))
+		for name, page := range pages {
+			files[name] = []byte("<!-- Printed by `make docs` from the code's tables; change those. -->\n" + page)
 		}
-		if current, err := os.ReadFile(path); err != nil || !bytes.Equal(current, []byte(page)) {
-			stale = append(stale, path)
-		}
-	}
-	if len(stale) > 0 {
-		return fmt.Errorf("not current: %s: run `make docs`", strings.Join(stale, ", "))
-	}
-	return nil
+		return files, err
+	})
 }
 
 func pages() (map[string]string, error) {

@@ -7,49 +7,16 @@
 package main
 
 import (
-	"bytes"
 	"errors"
-	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"sluice/deploy/tick/queries"
+	"sluice/internal/generated"
 )
 
-func main() {
-	check := flag.Bool("check", false, "fail when a file is not current")
-	flag.Parse()
-	if err := run(*check); err != nil {
-		fmt.Fprintln(os.Stderr, "gen:", err)
-		os.Exit(1)
-	}
-}
-
-func run(check bool) error {
-	files, err := files()
-	if err != nil {
-		return err
-	}
-	var stale []string
-	for name, content := range files {
-		path := filepath.Join("deploy", "tick", name)
-		if !check {
-			if err := os.WriteFile(path, content, 0o644); err != nil {
-				return err
-			}
-			continue
-		}
-		if current, err := os.ReadFile(path); err != nil || !bytes.Equal(current, content) {
-			stale = append(stale, path)
-		}
-	}
-	if len(stale) > 0 {
-		return fmt.Errorf("not current: %s: run `make docs`", strings.Join(stale, ", "))
-	}
-	return nil
-}
+func main() { generated.Main(filepath.Join("deploy", "tick"), files) }
 
 // files are the contents by name, checked against the schema.
 func files() (map[string][]byte, error) {
