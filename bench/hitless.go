@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 )
 
 // hitless counts the requests that fail, at the client, while a proxy that has much to do otherwise is reloaded: POSTs and GETs, kept connections
@@ -20,7 +19,6 @@ func hitless(ctx context.Context, b bench) ([]row, error) {
 		return nil, err
 	}
 	defer p.stop()
-	port := func(address string) string { return address[strings.LastIndexByte(address, ':')+1:] }
 	r, err := b.loadtest(ctx, "reloads.yml", "SLUICE_HTTP_PORT="+port(p.entry), "SLUICE_API_PORT="+port(p.api), "SLUICE_PATH=/service0/",
 		"SLUICE_SERVICE=stack0_service0", fmt.Sprintf("RATE=%d", rate))
 	if err != nil {

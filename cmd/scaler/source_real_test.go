@@ -38,8 +38,8 @@ func (l *lines) post(t testing.TB, server *influxtest.Server) {
 	l.Reset()
 }
 
-// seen is what a policy with one rule makes of the samples as of now: the value, or why there is none.
-func seen(t testing.TB, f *feed, now time.Time, service string, replicas int, labels ...string) string {
+// policyOf is the policy of these labels, with bounds and a target where they give none.
+func policyOf(t testing.TB, service string, labels []string) policy.Policy {
 	t.Helper()
 	all := map[string]string{policy.Prefix + "max": "100", policy.Prefix + "target": "1"}
 	for _, l := range labels {
@@ -50,6 +50,13 @@ func seen(t testing.TB, f *feed, now time.Time, service string, replicas int, la
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
+	return p
+}
+
+// seen is what a policy with one rule makes of the samples as of now: the value, or why there is none.
+func seen(t testing.TB, f *feed, now time.Time, service string, replicas int, labels ...string) string {
+	t.Helper()
+	p := policyOf(t, service, labels)
 	in := policy.Input{Replicas: replicas, Replicated: true}
 	for range replicas {
 		in.Tasks = append(in.Tasks, policy.Task{Running: true, Since: now.Add(-time.Hour)})
@@ -70,18 +77,7 @@ func seen(t testing.TB, f *feed, now time.Time, service string, replicas int, la
 // wishOf is the wish of a service with these labels.
 func wishOf(t testing.TB, service string, grouped bool, labels ...string) wish {
 	t.Helper()
-	w := wish{service: service, grouped: grouped, every: time.Second}
-	all := map[string]string{policy.Prefix + "max": "100", policy.Prefix + "target": "1"}
-	for _, l := range labels {
-		key, value, _ := strings.Cut(l, "=")
-		all[policy.Prefix+key] = value
-	}
-	p, _, problems := policy.Parse(service, all, time.LoadLocation)
-	if len(problems) > 0 {
-		t.Fatal(problems)
-	}
-	w.rules = p.Rules
-	return w
+	return wish{service: service, grouped: grouped, every: time.Second, rules: policyOf(t, service, labels).Rules}
 }
 
 var haproxyMetrics = []string{"sessions", "sessionRate", "requestRate", "queue", "responseTime", "errorRate", "bytesOut"}
