@@ -50,7 +50,7 @@ func openSite(t *testing.T, p proxySpec) *site {
 		ports[port] = 0
 	}
 	if p.fixed {
-		n, _ := strconv.Atoi(port(freeAddress(t)))
+		n, _ := strconv.Atoi(port(swarmtest.FreeAddress(t)))
 		ports[80] = uint32(n)
 	}
 	if p.patient {

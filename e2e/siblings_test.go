@@ -20,7 +20,7 @@ func TestSiblings(t *testing.T) {
 	if os.Getenv("CI") == "" && s.try("docker", "image", "inspect", "sluice/proxy") != nil {
 		t.Skip("the images are not built: run `make ready` first")
 	}
-	name := fmt.Sprint("siblings-", port(freeAddress(t)))
+	name := fmt.Sprint("siblings-", port(swarmtest.FreeAddress(t)))
 	service := swarmtest.Start(t, swarmtest.Service{Name: name, Image: "sluice/proxy", Networks: []string{swarmtest.Network(t).Name}, Replicas: 3, Ports: map[uint32]uint32{8080: 0},
 		Env: []string{"SWARM=false", "SERVICE_NAME=" + name, "API_TOKEN=secret", "DRAIN_TIMEOUT=1s"}})
 	apis := func() (all []string) {

@@ -44,10 +44,10 @@ func deploy(t *testing.T) *stack {
 		t.Fatal(err)
 	}
 	s := &stack{t: t, root: root, swarm: swarmtest.Need(t), loadtest: filepath.Join(t.TempDir(), "loadtest"),
-		http: freeAddress(t), api: freeAddress(t), scaler: freeAddress(t), influxd: freeAddress(t)}
+		http: swarmtest.FreeAddress(t), api: swarmtest.FreeAddress(t), scaler: swarmtest.FreeAddress(t), influxd: swarmtest.FreeAddress(t)}
 	// A folder that stays: what a run that was interrupted left is removed by the next one.
 	s.env = append(os.Environ(), "SLUICE_STATE="+filepath.Join(root, ".sluice", "e2e"), "SLUICE_NETWORK="+stackName,
-		"SLUICE_HTTP_PORT="+port(s.http), "SLUICE_HTTPS_PORT="+port(freeAddress(t)), "SLUICE_API_PORT="+port(s.api), "SLUICE_SCALER_PORT="+port(s.scaler), "SLUICE_INFLUX_PORT="+port(s.influxd),
+		"SLUICE_HTTP_PORT="+port(s.http), "SLUICE_HTTPS_PORT="+port(swarmtest.FreeAddress(t)), "SLUICE_API_PORT="+port(s.api), "SLUICE_SCALER_PORT="+port(s.scaler), "SLUICE_INFLUX_PORT="+port(s.influxd),
 		"SLUICE_SERVICE="+appName)
 	if os.Getenv("CI") == "" && s.try("docker", "image", "inspect", "sluice/proxy", "sluice/scaler", "sluice/demo-app") != nil {
 		t.Skip("the images are not built: run `make ready` first")
@@ -218,16 +218,6 @@ func (s *stack) replicas() int {
 		}
 	}
 	return 0
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 func port(address string) string {

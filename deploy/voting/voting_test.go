@@ -46,10 +46,10 @@ func deploy(t *testing.T) *site {
 		t.Fatal(err)
 	}
 	swarmtest.Need(t)
-	s := &site{t: t, root: root, http: freeAddress(t)}
+	s := &site{t: t, root: root, http: swarmtest.FreeAddress(t)}
 	// A folder that stays: what a run that was interrupted left is removed by the next one.
 	s.env = append(os.Environ(), "SLUICE_STATE="+filepath.Join(root, ".sluice", "voting"), "SLUICE_NETWORK="+sluiceStack, "VOTING_STACK="+stackName, "VOTING_SECRET="+secret,
-		"SLUICE_HTTP_PORT="+port(s.http), "SLUICE_HTTPS_PORT="+port(freeAddress(t)), "SLUICE_API_PORT="+port(freeAddress(t)), "SLUICE_SCALER_PORT="+port(freeAddress(t)), "SLUICE_INFLUX_PORT="+port(freeAddress(t)))
+		"SLUICE_HTTP_PORT="+port(s.http), "SLUICE_HTTPS_PORT="+port(swarmtest.FreeAddress(t)), "SLUICE_API_PORT="+port(swarmtest.FreeAddress(t)), "SLUICE_SCALER_PORT="+port(swarmtest.FreeAddress(t)), "SLUICE_INFLUX_PORT="+port(swarmtest.FreeAddress(t)))
 	if os.Getenv("CI") == "" {
 		if _, err := s.try("docker", "image", "inspect", "sluice/proxy", "sluice/scaler", "sluice/voting"); err != nil {
 			t.Skip("the images are not built: run `make ready` first")
@@ -200,16 +200,6 @@ func (s *site) inside(service string, command ...string) (output string) {
 		return err == nil
 	})
 	return output
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 func port(address string) string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net"
 	"slices"
 	"testing"
 	"time"
@@ -196,6 +197,17 @@ func Running(t testing.TB, id string, n int) []swarm.Task {
 	})
 	slices.SortFunc(tasks, func(a, b swarm.Task) int { return a.Slot - b.Slot })
 	return tasks
+}
+
+// FreeAddress returns an address of loopback on which nothing listened a moment ago, for ports of stacks.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
 }
 
 // HostPort returns "127.0.0.1:port" of a running task that publishes a port of its container.
