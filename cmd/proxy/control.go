@@ -101,7 +101,7 @@ func (c *controlCommand) work(ctx context.Context, instance string, loop *reconc
 // servers, and collecting more often costs little: the controller is idle most of the time.
 const garbage = 50
 
-// frugal lets garbage be collected earlier, unless GOGC says when.
+// frugal lets garbage be collected earlier, unless GOGC says another number than the usual one.
 func frugal() {
 	const usual = 100
 	if before := debug.SetGCPercent(garbage); before != usual {
