@@ -128,7 +128,10 @@ func TestScaleAndRollback(t *testing.T) {
 	if diff := cmp.Diff(withReplicas(released, 1), rawSpec(t, s.ID)); diff != "" {
 		t.Errorf("spec after rollback (-want +got):\n%s", diff)
 	}
-	// And scaling goes on from there.
+	// And scaling goes on from there, once the state of the update stands still: a Scale that rests on an older one fails.
+	swarmtest.Wait(t, "the rollback to complete", func(context.Context) bool {
+		return swarmtest.Inspect(t, s.ID).Update == "rollback_completed"
+	})
 	scale(t, c, s.ID, 1, 3)
 	swarmtest.Running(t, s.ID, 3)
 }
