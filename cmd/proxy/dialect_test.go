@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -21,7 +22,7 @@ func TestShortNamesComeFromTheStackOfTheSwarm(t *testing.T) {
 		services = append(services, swarm.Service{ID: name, Name: name, Stack: stack, Networks: []string{"net1"}, Replicas: 1,
 			Labels: map[string]string{"com.df.notify": "true", "com.df.shortName": "true", "com.df.port": "80", "com.df.servicePath": "/" + stack, "com.df.users": "a:b", "com.df.sessionType": "sticky-server"}})
 	}
-	list := convert(services[:1], nil, map[string]string{"net1": "proxy"}).services
+	list := asRouted(t, services[:1])
 	table, problems := routing.BuildTable(list, routing.Options{Network: "proxy"})
 	if len(problems) > 0 || len(table.Backends) != 1 {
 		t.Fatalf("got %+v, problems %v", table.Backends, problems)
@@ -34,7 +35,7 @@ func TestShortNamesComeFromTheStackOfTheSwarm(t *testing.T) {
 		t.Errorf("statistics are of %q", owner.service)
 	}
 
-	list = convert(services, nil, map[string]string{"net1": "proxy"}).services
+	list = asRouted(t, services)
 	_, problems = routing.BuildTable(list, routing.Options{Network: "proxy"})
 	if len(problems) != 1 || problems[0].Service != "shop_web" || !strings.Contains(problems[0].Reason, "is one of blog_web too") {
 		t.Errorf("two stacks with one short name: %v", problems)
@@ -45,6 +46,16 @@ func TestShortNamesComeFromTheStackOfTheSwarm(t *testing.T) {
 	if err := json.Unmarshal(w.Body.Bytes(), &shown); err != nil || shown["web"].ServiceName != "web" || shown["blog_web"].ServiceName != "blog_web" {
 		t.Errorf("config: %v %v", shown, err)
 	}
+}
+
+// asRouted is what routing is told of services without tasks.
+func asRouted(t *testing.T, services []swarm.Service) []routing.Service {
+	t.Helper()
+	k, err := known{}.next(t.Context(), &fakeSwarm{services: services}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k.listing(listing{}).services
 }
 
 func TestNotesAreLoggedOnceAndAreNoWarnings(t *testing.T) {

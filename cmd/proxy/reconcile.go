@@ -16,11 +16,11 @@ import (
 
 // Pauses of the loop.
 const (
-	pauseFast    = 100 * time.Millisecond // while something is on its way
-	pauseSlow    = time.Second            // otherwise; longer where the engine needs long to answer
-	pauseBetween = 20 * time.Millisecond  // at least, however many events come
-	fastAfter    = time.Second            // an event may come before the lists show what it is about (measured: 130 ms)
-	fastFor      = time.Minute            // a service that never converges is not polled fast for ever
+	pauseFast    = 50 * time.Millisecond // while something is on its way
+	pauseSlow    = time.Second           // otherwise; longer where the engine needs long to answer
+	pauseBetween = 20 * time.Millisecond // at least, however many events come
+	fastAfter    = time.Second           // an event may come before the lists show what it is about (measured: 130 ms)
+	fastFor      = time.Minute           // a service that never converges is not polled fast for ever
 	stepTimeout  = 30 * time.Second
 )
 
@@ -58,7 +58,6 @@ type reconciler struct {
 	reloaded   uint64         // the version of the declarations whose wish for a reload was met
 	unsettled  time.Time      // since when something is on its way; zero: nothing is
 	saved      routing.Config // as it is on disk
-	hinted     time.Time      // when the last event came
 	done       figures
 	quiet      quiet
 	view       atomic.Pointer[view]
@@ -130,8 +129,8 @@ func (r *reconciler) run(ctx context.Context, hints <-chan struct{}) {
 		case <-ctx.Done():
 		case <-wait.C:
 		case <-hints:
-			r.lister.forget()
-			r.unsettled, r.hinted, r.quiet = time.Time{}, time.Now(), quiet{}
+			r.lister.hint(time.Now())
+			r.unsettled, r.quiet = time.Time{}, quiet{}
 			wait.Reset(pauseBetween)
 			<-wait.C
 		}
@@ -191,7 +190,7 @@ func (r *reconciler) step(ctx context.Context) (pause time.Duration, err error) 
 	}
 	wish := r.declared.current()
 	if away == nil && r.rests(now, swarm, wish) {
-		return r.pause(now, now.Sub(r.hinted) < fastAfter || swarm.converges, false, swarm), nil
+		return r.pause(now, r.lister.unsure() || swarm.converges, false, swarm), nil
 	}
 	r.quiet = quiet{}
 	d, err := r.decide(ctx, now, running, swarm.services, wish.services)
@@ -231,7 +230,7 @@ func (r *reconciler) step(ctx context.Context) (pause time.Duration, err error) 
 	if away != nil {
 		return 0, away
 	}
-	moving := now.Sub(r.hinted) < fastAfter || swarm.converges || len(d.waiting) > 0 || plan.Leaving > 0
+	moving := r.lister.unsure() || swarm.converges || len(d.waiting) > 0 || plan.Leaving > 0
 	r.settled(now, swarm, wish.version, d, len(d.waiting) > 0 || plan.Leaving > 0 || plan.Reload != "" || len(plan.Commands) > 0)
 	return r.pause(now, moving, r.change.shape != "", swarm), nil
 }
@@ -341,9 +340,9 @@ func (r *reconciler) pause(now time.Time, moving, reloadWaits bool, swarm listin
 	}
 	fast := moving && now.Sub(r.unsettled) < fastFor
 	if fast || reloadWaits {
-		return max(pauseFast, swarm.cost)
+		return max(pauseFast, 2*swarm.took)
 	}
-	return max(pauseSlow, 20*swarm.cost)
+	return max(pauseSlow, restShare*swarm.cost)
 }
 
 func (r *reconciler) show(change func(*view)) {

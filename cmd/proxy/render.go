@@ -34,8 +34,8 @@ func (s source) services(ctx context.Context, options routing.Options) ([]routin
 		defer client.Close()
 		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 		defer cancel()
-		listing, _, err := list(ctx, client, known{}, listing{}, time.Now())
-		return listing.services, err
+		k, err := known{}.next(ctx, client, time.Now())
+		return k.listing(listing{}).services, err
 	}
 	content, err := os.ReadFile(s.File)
 	if err != nil {

@@ -33,8 +33,10 @@ type Client struct {
 	// accepted. Set it before the first Scale.
 	Warned func(serviceID, warning string)
 
-	host   string
-	docker *client.Client
+	host     string
+	docker   *client.Client
+	services *lists[Service]
+	tasks    *lists[listedTask]
 }
 
 // Open makes a client of the engine at host ("unix:///path" or "tcp://address:port";
@@ -48,7 +50,7 @@ func Open(host string) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{host: host, docker: docker}, nil
+	return &Client{host: host, docker: docker, services: newLists("services", decodeService), tasks: newLists("tasks", decodeTask)}, nil
 }
 
 func connect(host string) (*client.Client, error) {

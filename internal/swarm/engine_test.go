@@ -54,6 +54,9 @@ func startEngine(t *testing.T, e *engine) *Client {
 	mux.HandleFunc("GET /{api}/tasks", e.listTasks)
 	mux.HandleFunc("GET /{api}/configs/{id}", e.config)
 	mux.HandleFunc("GET /{api}/events", e.follow)
+	mux.HandleFunc("GET /{api}/refused", func(w http.ResponseWriter, _ *http.Request) {
+		refuse(w, http.StatusServiceUnavailable, "this node is not a swarm manager")
+	})
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	c, err := Open(strings.Replace(server.URL, "http", "tcp", 1))

@@ -5,10 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/docker/docker/api/types/swarm"
 	"github.com/docker/docker/api/types/versions"
@@ -151,39 +149,17 @@ func inspect(ctx context.Context, docker *client.Client, id string, change edit)
 // types instead, and adds ":latest" to an image without a tag, which restarts every task.
 // It returns the engine's warnings, and its HTTP status or 0 without an answer.
 func update(ctx context.Context, docker *client.Client, id string, version uint64, spec []byte) ([]string, int, error) {
-	target, err := client.ParseHostURL(docker.DaemonHost())
-	if err != nil {
-		return nil, 0, fmt.Errorf("update: %w", err)
-	}
-	if target.Scheme == "unix" {
-		target.Host = client.DummyHost
-	}
-	target.Scheme = "http"
-	target = target.JoinPath("v"+docker.ClientVersion(), "services", id, "update")
-	target.RawQuery = url.Values{
+	response, err := send(ctx, docker, http.MethodPost, "services/"+id+"/update", url.Values{
 		"version":          {fmt.Sprint(version)},
 		"registryAuthFrom": {swarm.RegistryAuthFromSpec},
-	}.Encode()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), bytes.NewReader(spec))
-	if err != nil {
-		return nil, 0, fmt.Errorf("update: %w", err)
-	}
-	request.Header.Set("Content-Type", "application/json")
-	response, err := docker.HTTPClient().Do(request)
+	}, bytes.NewReader(spec))
 	if err != nil {
 		return nil, 0, fmt.Errorf("update: %w", err)
 	}
 	defer response.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	said, err := readAnswer(response)
 	if err != nil {
 		return nil, response.StatusCode, fmt.Errorf("update: %w", err)
-	}
-	var said struct {
-		Message  string   `json:"message"`
-		Warnings []string `json:"Warnings"`
-	}
-	if json.Unmarshal(answer, &said) != nil {
-		said.Message = strings.TrimSpace(string(answer)) // a proxy in between does not speak JSON
 	}
 	if response.StatusCode != http.StatusOK {
 		return nil, response.StatusCode, fmt.Errorf("update: HTTP status %d: %s", response.StatusCode, said.Message)

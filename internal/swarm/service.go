@@ -2,6 +2,7 @@ package swarm
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -28,7 +29,7 @@ type Service struct {
 	ID       string
 	Name     string
 	Stack    string            // of `docker stack deploy`, "" if none
-	Labels   map[string]string // of the service, not of its containers; nil if none
+	Labels   map[string]string // of the service, not of its containers; nil if none; not to be changed
 	Version  uint64            // rises with every change, those of the swarm (progress of an update) included
 	Mode     Mode
 	Replicas int      // desired; 0 for Global and Job
@@ -50,15 +51,17 @@ func (c *Client) Services(ctx context.Context, f Filter) ([]Service, error) {
 	if f.Label != "" {
 		args.Add("label", f.Label)
 	}
-	list, err := c.docker.ServiceList(ctx, swarm.ServiceListOptions{Filters: args})
+	services, err := c.services.ask(ctx, c, args)
 	if err != nil {
 		return nil, fmt.Errorf("list services: %w", err)
 	}
-	services := make([]Service, 0, len(list))
-	for _, s := range list {
-		services = append(services, serviceOf(s))
-	}
 	return services, nil
+}
+
+func decodeService(object []byte) (Service, error) {
+	var s swarm.Service
+	err := json.Unmarshal(object, &s)
+	return serviceOf(s), err
 }
 
 func serviceOf(s swarm.Service) Service {

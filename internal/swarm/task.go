@@ -2,12 +2,14 @@ package swarm
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
 	"time"
+	"unique"
 
-	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/swarm"
 )
@@ -27,7 +29,7 @@ type Task struct {
 	Since     time.Time             // of State, by the clock of the task's node
 	Message   string                // of State
 	Err       string                // why it does not run, "" otherwise
-	Addresses map[string]netip.Addr // by network ID; known before the task runs; empty for the host's network
+	Addresses map[string]netip.Addr // by network ID; known before the task runs; empty for the host's network; not to be changed
 }
 
 // Tasks lists the tasks that run or are to run, of these services or, with nil, of all.
@@ -46,14 +48,14 @@ func (c *Client) Tasks(ctx context.Context, serviceIDs []string) ([]Task, error)
 	if serviceIDs != nil && len(serviceIDs) == 0 {
 		return nil, nil
 	}
-	var list []swarm.Task
+	var list []listedTask
 	var err error
 	filtered := serviceIDs != nil && len(serviceIDs) <= maxServiceFilter
 	if filtered {
 		list, err = c.listTasks(ctx, serviceIDs)
 	}
 	// The engine answers 404 if one of the services has just been removed: take the others from the whole list.
-	if !filtered || cerrdefs.IsNotFound(err) {
+	if !filtered || errors.Is(err, ErrNotFound) {
 		list, err = c.listTasks(ctx, nil)
 	}
 	if err != nil {
@@ -65,14 +67,18 @@ func (c *Client) Tasks(ctx context.Context, serviceIDs []string) ([]Task, error)
 	}
 	tasks := make([]Task, 0, len(list))
 	for _, t := range list {
-		if t.JobIteration == nil && (serviceIDs == nil || wanted[t.ServiceID]) {
-			tasks = append(tasks, taskOf(t))
+		if !t.job && (serviceIDs == nil || wanted[t.ServiceID]) {
+			tasks = append(tasks, t.Task)
 		}
 	}
 	return tasks, nil
 }
 
-func (c *Client) listTasks(ctx context.Context, serviceIDs []string) ([]swarm.Task, error) {
+func (c *Client) listTasks(ctx context.Context, serviceIDs []string) ([]listedTask, error) {
+	return c.tasks.ask(ctx, c, taskFilter(serviceIDs))
+}
+
+func taskFilter(serviceIDs []string) filters.Args {
 	args := filters.NewArgs(
 		filters.Arg("desired-state", string(swarm.TaskStateRunning)),
 		filters.Arg("desired-state", string(swarm.TaskStateReady)),
@@ -80,28 +86,53 @@ func (c *Client) listTasks(ctx context.Context, serviceIDs []string) ([]swarm.Ta
 	for _, id := range serviceIDs {
 		args.Add("service", id)
 	}
-	return c.docker.TaskList(ctx, swarm.TaskListOptions{Filters: args})
+	return args
 }
 
-func taskOf(t swarm.Task) Task {
+// listedTask is a task as the engine lists it.
+type listedTask struct {
+	Task
+	job bool
+}
+
+// decodeTask reads what is needed, a tenth of the text: the client's own type takes three times as long.
+func decodeTask(object []byte) (listedTask, error) {
+	var t struct {
+		ID, ServiceID, NodeID string
+		Slot                  int
+		DesiredState          string
+		Status                struct {
+			Timestamp           time.Time
+			State, Message, Err string
+		}
+		NetworksAttachments []struct {
+			Network   struct{ ID string }
+			Addresses []string
+		}
+		JobIteration *struct{}
+	}
+	if err := json.Unmarshal(object, &t); err != nil {
+		return listedTask{}, err
+	}
+	once := func(s string) string { return unique.Make(s).Value() } // thousands of tasks say the same
 	task := Task{
 		ID:        t.ID,
-		ServiceID: t.ServiceID,
-		NodeID:    t.NodeID,
+		ServiceID: once(t.ServiceID),
+		NodeID:    once(t.NodeID),
 		Slot:      t.Slot,
-		Desired:   string(t.DesiredState),
-		State:     string(t.Status.State),
+		Desired:   once(t.DesiredState),
+		State:     once(t.Status.State),
 		Since:     t.Status.Timestamp,
-		Message:   t.Status.Message,
+		Message:   once(t.Status.Message),
 		Err:       t.Status.Err,
 		Addresses: make(map[string]netip.Addr, len(t.NetworksAttachments)),
 	}
 	for _, attachment := range t.NetworksAttachments {
 		if addr, ok := addressOf(attachment.Addresses); ok {
-			task.Addresses[attachment.Network.ID] = addr
+			task.Addresses[once(attachment.Network.ID)] = addr
 		}
 	}
-	return task
+	return listedTask{task, t.JobIteration != nil}, nil
 }
 
 // addressOf returns the address of CIDR strings such as "10.0.1.5/24": the first IPv4
