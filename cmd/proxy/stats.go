@@ -173,11 +173,9 @@ const encodeAtOnce = 900 << 10
 func (e *exporter) encode(at time.Time, samples []haproxystats.Sample, put func(lines []byte)) {
 	var p influx.Point
 	give := func() {
-		lines, err := e.lines.Take()
-		if err != nil {
+		if err := e.lines.Drain(put); err != nil {
 			e.log.Warn().Err(err).Msg("points cannot be encoded")
 		}
-		put(lines)
 	}
 	for s := range haproxystats.Points(at, e.origin, samples) {
 		p.Measurement, p.At, p.Tags, p.Fields = s.Measurement, s.At, p.Tags[:0], p.Fields[:0]
