@@ -16,7 +16,7 @@ import (
 // statsSource is what the exporter asks of HAProxy.
 type statsSource interface {
 	Workers(ctx context.Context) ([]haproxy.Worker, error)
-	Ask(ctx context.Context, pid int, command string) ([]byte, error)
+	AskInto(ctx context.Context, pid int, command string, room []byte) ([]byte, error)
 }
 
 // exportSettings say what is exported, and under which names.
@@ -56,6 +56,7 @@ type exporter struct {
 	outbox *influx.Outbox
 	lines  influx.Encoder
 	effort effort
+	answer []byte // room for one of HAProxy's
 
 	workers  int       // at the last reading
 	draining int       // of them
@@ -286,12 +287,17 @@ func (e *exporter) read(ctx context.Context, command string) (rows []haproxystat
 func (e *exporter) ask(ctx context.Context, w haproxy.Worker, command string) (out haproxystats.Worker, took time.Duration, err error) {
 	out = haproxystats.Worker{PID: w.PID, Draining: w.Draining}
 	start := time.Now()
-	answer, err := e.source.Ask(ctx, w.PID, command)
+	answer, err := e.source.AskInto(ctx, w.PID, command, e.answer)
 	took = time.Since(start)
 	if err != nil {
 		return out, took, err
 	}
-	out.Rows, err = haproxystats.Parse(bytes.NewReader(answer))
+	e.answer = answer[:0] // what is read from it is copied
+	if command == askBackends && !w.Draining {
+		out.Rows, err = haproxystats.ParseOpen(answer)
+	} else {
+		out.Rows, err = haproxystats.Parse(bytes.NewReader(answer))
+	}
 	return out, took, err
 }
 
