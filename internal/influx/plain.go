@@ -41,7 +41,7 @@ func appendPlain(lines []byte, p Point) ([]byte, bool) {
 			b = strconv.AppendFloat(b, v, 'g', -1, 64)
 		default:
 			text, ok := v.(string)
-			if !ok || text != "" && !isPlain(text) {
+			if !ok || !isPlainText(text) {
 				return lines, false
 			}
 			b = append(append(append(b, '"'), text...), '"')
@@ -64,6 +64,16 @@ func isPlain(s string) bool {
 		}
 	}
 	return s != ""
+}
+
+// isPlainText tells whether a text is the same between quotes in a line: visible ASCII and spaces, but no quote and no backslash.
+func isPlainText(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 var plain = func() (set [256]bool) {
