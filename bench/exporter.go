@@ -11,47 +11,98 @@ import (
 	"time"
 )
 
-// exporterNoticed measures what the requests of a proxy with 1,000 backends notice of its statistics being read: the same HAProxy, once with its
-// controller at work and once with the controller held.
+// exporterNoticed measures what the requests of a proxy with 1,000 backends notice of its statistics being read: of two proxies, whose controllers
+// differ in nothing but that, and of the first one's HAProxy while its controller is held.
 func exporterNoticed(ctx context.Context, b bench) ([]row, error) {
-	const services, tasks, rate = 1_000, 3, 1_000
+	const services, tasks = 1_000, 3
 	swarm, err := startSwarm(services, tasks)
 	if err != nil {
 		return nil, err
 	}
 	defer swarm.close()
-	p, err := b.proxy(ctx, services, "DOCKER_HOST="+swarm.address)
+	reading, err := b.noticing(ctx, services, "DOCKER_HOST="+swarm.address)
 	if err != nil {
 		return nil, err
 	}
-	defer p.stop()
-	controller, err := p.controller()
+	defer reading.stop()
+	blind, err := b.noticing(ctx, services, "DOCKER_HOST="+swarm.address, "STATS_INTERVAL=1h")
 	if err != nil {
 		return nil, err
 	}
-	signals := map[bool]syscall.Signal{true: syscall.SIGCONT, false: syscall.SIGSTOP}
-	defer syscall.Kill(controller, syscall.SIGCONT)
-	took := map[bool][]float64{}
+	defer blind.stop()
+	sides := []struct {
+		name   string
+		proxy  *noticing
+		awake  *noticing // whose controller works
+		values []float64
+	}{{"with the exporter", reading, reading, nil}, {"without the exporter", blind, blind, nil}, {"without the controller", reading, nil, nil}}
 	for round := range b.rounds {
-		for _, on := range []bool{round%2 == 0, round%2 == 1} {
-			if err := syscall.Kill(controller, signals[on]); err != nil {
-				return nil, fmt.Errorf("hold controller: %w", err)
+		for i := range sides {
+			side := &sides[(i+round)%len(sides)]
+			for _, p := range []*noticing{reading, blind} {
+				if err := p.hold(p != side.awake); err != nil {
+					return nil, err
+				}
 			}
-			if err := pause(ctx, 2*time.Second); err != nil { // until what waited is done
-				return nil, err
-			}
-			r, err := b.loadtest(ctx, "rate.yml", "TARGET=http://"+p.entry+"/service1/", fmt.Sprintf("RATE=%d", rate), "DURATION=12s")
+			p99, err := b.notice(ctx, side.proxy)
 			if err != nil {
 				return nil, err
 			}
-			if err := spoiled(r); err != nil {
-				return nil, err
-			}
-			took[on] = append(took[on], r.Total.Service.P99)
-			b.say("  round %d exporter %-5t p50 %.2f p99 %.2f p99.9 %.2f ms", round+1, on, r.Total.Service.P50, r.Total.Service.P99, r.Total.Service.P999)
+			side.values = append(side.values, p99)
+			b.say("  round %d %s: p99 %.2f ms", round+1, side.name, p99)
 		}
 	}
-	return []row{against(fmt.Sprintf("stats cost in HAProxy, p99 with %d servers and without the controller", services*tasks), "ms", median(took[true]), median(took[false]), 1.2, false)}, nil
+	name := fmt.Sprintf("stats cost in HAProxy, p99 with %d servers ", services*tasks)
+	with, without, held := sides[0].values, sides[1].values, sides[2].values
+	return []row{paired(name+"with and without the exporter", "ms", with, without, 1.2, false),
+		paired(name+"with and without the whole controller", "ms", with, held, 0, false)}, nil
+}
+
+// noticing is a proxy whose controller can be held.
+type noticing struct {
+	*proxyRun
+	controller int
+}
+
+func (b bench) noticing(ctx context.Context, routes int, settings ...string) (*noticing, error) {
+	p, err := b.proxy(ctx, routes, settings...)
+	if err != nil {
+		return nil, err
+	}
+	controller, err := p.controller()
+	if err != nil {
+		p.stop()
+		return nil, err
+	}
+	return &noticing{p, controller}, nil
+}
+
+func (n *noticing) hold(hold bool) error {
+	signal := syscall.SIGCONT
+	if hold {
+		signal = syscall.SIGSTOP
+	}
+	if err := syscall.Kill(n.controller, signal); err != nil {
+		return fmt.Errorf("hold controller: %w", err)
+	}
+	return nil
+}
+
+func (n *noticing) stop() {
+	_ = n.hold(false)
+	n.proxyRun.stop()
+}
+
+// notice is the p99, in milliseconds, of a steady rate of requests.
+func (b bench) notice(ctx context.Context, p *noticing) (float64, error) {
+	if err := pause(ctx, 2*time.Second); err != nil { // until what waited is done
+		return 0, err
+	}
+	r, err := b.loadtest(ctx, "rate.yml", "TARGET=http://"+p.entry+"/service1/", "RATE=1000", "DURATION=12s")
+	if err != nil {
+		return 0, err
+	}
+	return r.Total.Service.P99, spoiled(r)
 }
 
 // exporterCost measures what the controller uses while nothing changes: it reads the statistics of 1,000 backends with 10,000 servers every second and

@@ -10,9 +10,18 @@ type layout struct {
 	merge      [maxSlots]Merge // by number slot; unknown columns behind the table are Current
 	of         []int           // by number slot: the slot of Column.Of, or -1
 	counter    [maxSlots]int   // by number slot: which of the counters it is, or -1; counters are how many there are
+	within     [maxSlots]int   // by number slot: how many of the counters have a lower slot
 	counters   int
 	stot, scur int // number slots
 	firstMean  int // number slot of the first of the meanSlots means, which stand side by side
+}
+
+// countersWithin is how many counters there are in that many slots.
+func (l *layout) countersWithin(slots int) int {
+	if slots < len(l.within) {
+		return l.within[slots]
+	}
+	return l.counters
 }
 
 // meanSlots is how many columns are means: qtime, ctime, rtime, ttime.
@@ -37,7 +46,12 @@ func newLayout() layout {
 	for slot := range l.counter {
 		l.counter[slot] = -1
 	}
-	for slot, c := range l.numbers {
+	for slot := range l.within {
+		l.within[slot] = l.counters
+		if slot >= len(l.numbers) {
+			continue
+		}
+		c := l.numbers[slot]
 		l.merge[slot] = c.Merge
 		if c.Merge == Count || c.Merge == CountOnce {
 			l.counter[slot] = l.counters

@@ -304,7 +304,7 @@ func (p *parser) newRow() Row {
 
 // parseNumber reads a whole number as Telegraf does: no sign unless signed. What int64 cannot hold becomes its maximum.
 func parseNumber(s string, signed bool) (int64, bool) {
-	negative := signed && s[0] == '-'
+	negative := signed && strings.HasPrefix(s, "-")
 	if negative {
 		s = s[1:]
 	}

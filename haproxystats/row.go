@@ -2,7 +2,7 @@
 //
 //	show stat of worker 41 (current)  ─ Parse ─> []Row ┐
 //	show stat of worker 17 (draining) ─ Parse ─> []Row ┴─ Sampler.Next ─> []Sample ─ Points ─> one Point per row
-//	show stat -1 2 -1, every 100 ms   ─ Parse ─> []Row ── Sampler.Observe (mean and maximum of the next point)
+//	show stat -1 2 -1, every 100 ms   ─ ParseOpen ─> []Row ─ Sampler.Observe (mean and maximum of the next point)
 //
 // The table of columns (column.go) says for each of HAProxy's columns under which name it is written and how the values
 // of several workers become one. The package is pure: time is an argument, nothing is read or written.
@@ -34,7 +34,7 @@ type Row struct {
 	Type  Type
 
 	header  *header
-	numbers []int64  // by slot: numbers of the table first, unknown columns after them
+	numbers []int64  // by slot: numbers of the table first, unknown columns after them; those behind the end are empty
 	has     slotSet  // which slots of numbers were not empty
 	texts   []string // by slot; "" is empty
 }
@@ -50,7 +50,7 @@ func (r Row) Int(column string) (int64, bool) {
 
 // Text gives the value of a column by HAProxy's name, "" when it is empty, missing or no text.
 func (r Row) Text(column string) string {
-	if slot, ok := schema.textSlot[column]; ok {
+	if slot, ok := schema.textSlot[column]; ok && slot < len(r.texts) {
 		return r.texts[slot]
 	}
 	return ""
@@ -63,6 +63,16 @@ const maxSlots = 3 * 64
 
 func (s *slotSet) add(slot int)      { s[slot>>6] |= 1 << (slot & 63) }
 func (s *slotSet) has(slot int) bool { return s[slot>>6]&(1<<(slot&63)) != 0 }
+
+// width is how many slots there are up to the last one of the set.
+func (s *slotSet) width() int {
+	for i := len(s) - 1; i >= 0; i-- {
+		if s[i] != 0 {
+			return i<<6 + bits.Len64(s[i])
+		}
+	}
+	return 0
+}
 
 // all yields the slots in order.
 func (s *slotSet) all() iter.Seq[int] {

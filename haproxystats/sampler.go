@@ -27,6 +27,8 @@ type Sampler struct {
 	at     time.Time // of the last point
 	tick   int       // number of the last point
 	fresh  []*series // rows of the last point, in HAProxy's order
+	look   int       // number of the last reading between points
+	seen   []*series // backends of that
 }
 
 type key struct{ proxy, sv string }
@@ -36,23 +38,27 @@ func NewSampler() *Sampler { return &Sampler{series: map[key]*series{}} }
 
 // Observe takes a reading of backends between two points: it goes into scur_mean and scur_max of the next one. All
 // workers must have been read, else the sum would be short: leave the reading out instead. Rows that are no backends
-// are passed over.
+// are passed over; those of a draining worker must be whole ones, for its counters are taken too.
 func (s *Sampler) Observe(at time.Time, workers []Worker) {
-	sums := map[*series]int64{}
+	s.look, s.seen = s.look+1, s.seen[:0]
 	for _, w := range workers {
 		for _, row := range w.Rows {
 			if row.Type != Backend {
 				continue
 			}
 			sr := s.find(row)
-			sums[sr] += row.numbers[schema.scur]
+			if sr.look != s.look {
+				sr.look, sr.sum = s.look, 0
+				s.seen = append(s.seen, sr)
+			}
+			sr.sum += row.numbers[schema.scur]
 			if w.Draining {
 				sr.count(w.PID, row) // it may end before the next point, and takes with it what nobody read
 			}
 		}
 	}
-	for series, scur := range sums {
-		series.open.read(at, float64(scur))
+	for _, sr := range s.seen {
+		sr.open.read(at, float64(sr.sum))
 	}
 }
 

@@ -15,9 +15,11 @@ type series struct {
 	at      time.Time // time of that point
 	workers []counts
 	open    integral // added-up sessions over time
+	look    int      // number of the last reading between points it was in
+	sum     int64    // of the sessions of all workers in that
 
 	header  *header
-	numbers []int64 // by slot, merged; counters and maxima go on from point to point
+	numbers []int64 // by slot, merged; counters and maxima go on from point to point. As many as its rows had: of a server the last columns are empty
 	has     slotSet
 	texts   []string
 
@@ -29,14 +31,26 @@ type series struct {
 // counts is what one worker had counted.
 type counts struct {
 	pid     int
-	numbers []int64 // by schema.counter: there may be 10,000 servers, and most columns are no counters
+	numbers []int64 // by schema.counter: there may be 10,000 servers, and most columns are no counters; as many as its rows had
 }
 
 func newSeries(r Row) *series {
-	return &series{
-		key:     key{strings.Clone(r.Proxy), strings.Clone(r.Sv)},
-		numbers: make([]int64, len(r.numbers)),
+	return &series{key: key{strings.Clone(r.Proxy), strings.Clone(r.Sv)}}
+}
+
+// widen makes room for the numbers of a row.
+func (s *series) widen(r Row) {
+	if more := r.has.width() - len(s.numbers); more > 0 {
+		s.numbers = append(s.numbers, make([]int64, more)...)
 	}
+}
+
+// number is the merged value of a slot, 0 when there never was one.
+func (s *series) number(slot int) int64 {
+	if slot < len(s.numbers) {
+		return s.numbers[slot]
+	}
+	return 0
 }
 
 // leave forgets workers.
@@ -66,16 +80,17 @@ func (s *series) begin(tick int, at, previous time.Time, r Row) {
 		}
 	}
 	s.has, s.sums, s.weights = slotSet{}, [meanSlots]float64{}, [meanSlots]float64{}
-	if more := len(r.numbers) - len(s.numbers); more > 0 {
-		s.numbers = append(s.numbers, make([]int64, more)...)
-	}
 }
 
 // add merges one worker's row into the point. The first one after begin is that of the current worker.
 func (s *series) add(pid int, r Row) {
 	first := s.has == slotSet{}
-	known := s.counted(pid)
-	weight := weigh(known[schema.counter[schema.stot]], r.numbers[schema.stot])
+	s.widen(r)
+	known := s.counted(pid, r)
+	var weight float64
+	if r.has.has(schema.stot) {
+		weight = weigh(known[schema.counter[schema.stot]], r.numbers[schema.stot])
+	}
 	for slot := range r.has.all() {
 		if !first && slot >= len(schema.numbers) {
 			break // another HAProxy may have other unknown columns
@@ -115,7 +130,8 @@ func (s *series) add(pid int, r Row) {
 
 // count takes the counters of one worker between two points.
 func (s *series) count(pid int, r Row) {
-	known := s.counted(pid)
+	s.widen(r)
+	known := s.counted(pid, r)
 	for slot := range schema.numbers {
 		if schema.merge[slot] == Count && r.has.has(slot) {
 			counted := &known[schema.counter[slot]]
@@ -125,16 +141,17 @@ func (s *series) count(pid int, r Row) {
 	}
 }
 
-// counted finds what a worker had counted, by schema.counter: nothing when it is new.
-func (s *series) counted(pid int) []int64 {
-	for i := range s.workers {
-		if s.workers[i].pid == pid {
-			return s.workers[i].numbers
-		}
+// counted finds what a worker had counted, by schema.counter, with room for the counters of a row: nothing when it is new.
+func (s *series) counted(pid int, r Row) []int64 {
+	i := slices.IndexFunc(s.workers, func(c counts) bool { return c.pid == pid })
+	if i < 0 {
+		i, s.workers = len(s.workers), append(s.workers, counts{pid: pid})
 	}
-	numbers := make([]int64, schema.counters)
-	s.workers = append(s.workers, counts{pid, numbers})
-	return numbers
+	w := &s.workers[i]
+	if more := schema.countersWithin(r.has.width()) - len(w.numbers); more > 0 {
+		w.numbers = append(w.numbers, make([]int64, more)...)
+	}
+	return w.numbers
 }
 
 // increment is what was counted between two readings of one worker. A counter that fell was set back, by `clear
@@ -156,7 +173,7 @@ func weigh(before, now int64) float64 {
 func (s *series) sample() Sample {
 	for slot, of := range schema.of {
 		if of >= 0 && s.has.has(slot) {
-			s.numbers[slot] = max(s.numbers[slot], s.numbers[of])
+			s.numbers[slot] = max(s.numbers[slot], s.number(of))
 		}
 	}
 	for i, weight := range s.weights {
@@ -168,11 +185,11 @@ func (s *series) sample() Sample {
 	if s.typ != Backend {
 		return out
 	}
-	s.open.read(s.at, float64(s.numbers[schema.scur]))
+	s.open.read(s.at, float64(s.number(schema.scur)))
 	out.ScurMean, out.ScurMax = s.open.take()
 	if s.elapsed > 0 {
-		out.ReqRateMean = float64(s.numbers[schema.stot]-s.arrived) / s.elapsed.Seconds()
+		out.ReqRateMean = float64(s.number(schema.stot)-s.arrived) / s.elapsed.Seconds()
 	}
-	s.arrived = s.numbers[schema.stot]
+	s.arrived = s.number(schema.stot)
 	return out
 }

@@ -35,6 +35,9 @@ func (c *controlCommand) Run(ctx context.Context) error {
 	}
 	log := c.Logger()
 	frugal()
+	if err := stepBack(); err != nil {
+		log.Warn().Err(err).Msg("the controller takes as much of the processor as HAProxy")
+	}
 	store, err := haproxy.OpenStore(c.configDir(), c.HAProxy)
 	if err != nil {
 		return err
@@ -99,7 +102,7 @@ func (c *controlCommand) work(ctx context.Context, instance string, loop *reconc
 
 // garbage is how many percent of what is in use may be garbage before it is collected. Go's 100 make 150 MB of 10,000
 // servers, and collecting more often costs little: the controller is idle most of the time.
-const garbage = 50
+const garbage = 30
 
 // frugal lets garbage be collected earlier, unless GOGC says another number than the usual one.
 func frugal() {

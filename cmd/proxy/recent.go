@@ -14,7 +14,7 @@ import (
 
 const (
 	recentWindow = 15 * time.Minute
-	recentBudget = 1 << 20 // points of all backends together, about 56 MB
+	recentBudget = 1 << 20 // points of all backends together, 3 to 25 MB
 )
 
 // recent keeps the last minutes of every backend in memory and serves them, so that a scaler can do without InfluxDB.
@@ -26,25 +26,6 @@ type recent struct {
 	mu       sync.RWMutex
 	backends map[string]*track
 	workers  recentWorkers
-}
-
-// track is what is kept of one backend.
-type track struct {
-	service string
-	points  []recentPoint // a ring once it is full
-	oldest  int           // index in points
-	last    time.Time
-}
-
-// recentPoint has the fields that scaling needs. They are small: a million points fit in 56 MB. Counters count since the
-// proxy started.
-type recentPoint struct {
-	at                  int64 // Unix milliseconds
-	scurMean, scurMax   float32
-	reqRateMean, qcur   float32 // reqRateMean is NaN when it is unknown
-	waited              float32 // milliseconds in the queue, to connect and to the response, a mean of HAProxy's
-	errors              uint32  // answers 5xx; over TCP failed connections and broken answers
-	arrived, done, sent uint64  // requests that arrived, requests that were answered (TCP: connections), bytes to clients
 }
 
 func newRecent(instance string, interval time.Duration) *recent {
@@ -116,33 +97,6 @@ func errorsOf(s haproxystats.Sample) uint32 {
 // limit is how many points one backend may have.
 func (r *recent) limit() int {
 	return max(1, min(int(recentWindow/r.interval), recentBudget/max(1, len(r.backends))))
-}
-
-func (t *track) add(p recentPoint, limit int) {
-	if len(t.points) < limit && t.oldest == 0 {
-		t.points = append(t.points, p)
-		return
-	}
-	if len(t.points) != limit { // the limit has changed: put them in order again
-		all := t.since(math.MinInt64)
-		t.points, t.oldest = append(slices.Clip(all[max(0, len(all)-limit+1):]), p), 0
-		return
-	}
-	t.points[t.oldest] = p
-	t.oldest = (t.oldest + 1) % limit
-}
-
-// since copies the points after a time, oldest first.
-func (t *track) since(millis int64) []recentPoint {
-	var found []recentPoint
-	for _, half := range [][]recentPoint{t.points[t.oldest:], t.points[:t.oldest]} {
-		for _, p := range half {
-			if p.at > millis {
-				found = append(found, p)
-			}
-		}
-	}
-	return found
 }
 
 // ServeHTTP answers GET /v1/stats?since=UNIXMILLIS&service=NAME, both optional, with

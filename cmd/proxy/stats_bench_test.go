@@ -20,7 +20,7 @@ type cannedHAProxy struct{ all, backends []byte }
 
 func (c cannedHAProxy) Workers(context.Context) ([]haproxy.Worker, error) { return oneWorker(), nil }
 
-func (c cannedHAProxy) Ask(_ context.Context, _ int, command string) ([]byte, error) {
+func (c cannedHAProxy) AskInto(_ context.Context, _ int, command string, _ []byte) ([]byte, error) {
 	if command == askAll {
 		return c.all, nil
 	}

@@ -49,7 +49,7 @@ func (f *fakeHAProxy) Workers(context.Context) ([]haproxy.Worker, error) {
 	return f.workers, nil
 }
 
-func (f *fakeHAProxy) Ask(_ context.Context, pid int, command string) ([]byte, error) {
+func (f *fakeHAProxy) AskInto(_ context.Context, pid int, command string, _ []byte) ([]byte, error) {
 	if f.asking.Add(1) > 1 {
 		panic("two questions at once")
 	}
@@ -175,11 +175,11 @@ func TestExporterOutlivesHAProxy(t *testing.T) {
 			f.change(func() { f.away, f.stot, f.workers = false, 10, []haproxy.Worker{{PID: 2}} })
 			time.Sleep(3 * time.Second)
 			synctest.Wait()
-			track := e.recent.backends["app"]
-			if n := len(track.points); n < 5 || n > 6 {
+			points := e.recent.backends["app"].since(0)
+			if n := len(points); n < 5 || n > 6 {
 				t.Errorf("%d points, want those of the 5.5 s in which HAProxy was there", n)
 			}
-			if last := track.points[len(track.points)-1]; last.scurMean != 5 || last.reqRateMean != 0 {
+			if last := points[len(points)-1]; last.scurMean != 5 || last.reqRateMean != 0 {
 				t.Errorf("last point: %+v", last)
 			}
 		})
@@ -196,7 +196,7 @@ func TestWorkerThatEndsMeanwhileIsNoError(t *testing.T) {
 		export(t, f, &log, func(e *exporter) {
 			time.Sleep(3500 * time.Millisecond)
 			synctest.Wait()
-			if n := len(e.recent.backends["app"].points); n != 4 {
+			if n := len(e.recent.backends["app"].since(0)); n != 4 {
 				t.Errorf("%d points, want 4", n)
 			}
 		})
@@ -216,7 +216,7 @@ func TestExporterTakesALastPoint(t *testing.T) {
 			synctest.Wait()
 			f.change(func() { f.stot = 50 })
 		})
-		points := e.recent.backends["app"].points
+		points := e.recent.backends["app"].since(0)
 		if len(points) != 3 || points[2].reqRateMean != 100 {
 			t.Errorf("points: %+v, want a third one with 50 requests in half a second", points)
 		}

@@ -13,6 +13,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -72,7 +73,7 @@ func (p Processes) Old() (workers []Worker) {
 
 // Processes lists the workers.
 func (m *Master) Processes(ctx context.Context) (Processes, error) {
-	answer, err := m.ask(ctx, "show proc")
+	answer, err := m.ask(ctx, "show proc", nil)
 	if err != nil {
 		return Processes{}, fmt.Errorf("list workers: %w", err)
 	}
@@ -92,7 +93,12 @@ func (m *Master) Workers(ctx context.Context) ([]Worker, error) {
 // Ask sends one command to the worker with this process id and answers without the blank line at the end. HAProxy
 // reports a refused command in the answer, not as an error. ErrNoWorker means that the worker has ended.
 func (m *Master) Ask(ctx context.Context, pid int, command string) ([]byte, error) {
-	answer, err := m.ask(ctx, fmt.Sprintf("@!%d %s", pid, command))
+	return m.AskInto(ctx, pid, command, nil)
+}
+
+// AskInto is Ask for long answers that are asked often: the answer takes the place of what is in room, as long as it fits.
+func (m *Master) AskInto(ctx context.Context, pid int, command string, room []byte) ([]byte, error) {
+	answer, err := m.ask(ctx, fmt.Sprintf("@!%d %s", pid, command), room)
 	if err != nil {
 		return nil, fmt.Errorf("ask worker %d: %w", pid, err)
 	}
@@ -123,7 +129,7 @@ func (m *Master) Reload(ctx context.Context) (Worker, error) {
 		return Worker{}, fmt.Errorf("reload: %w", err)
 	}
 	old, _ := before.Current()
-	if _, err := m.exchange(ctx, "reload"); err != nil && !errors.Is(err, errCut) {
+	if _, err := m.exchange(ctx, "reload", nil); err != nil && !errors.Is(err, errCut) {
 		return Worker{}, fmt.Errorf("reload: %w", err)
 	}
 	for {
@@ -159,9 +165,9 @@ const (
 
 // ask sends a command until it is answered. One that was cut may have been executed, so a command that is sent again may
 // be answered as one that came too late; what runs tells.
-func (m *Master) ask(ctx context.Context, command string) ([]byte, error) {
+func (m *Master) ask(ctx context.Context, command string, room []byte) ([]byte, error) {
 	for deadline := time.Now().Add(reexecution); ; {
-		answer, err := m.exchange(ctx, command)
+		answer, err := m.exchange(ctx, command, room)
 		pause := pauseRefused
 		switch {
 		case time.Now().After(deadline):
@@ -183,7 +189,7 @@ func (m *Master) ask(ctx context.Context, command string) ([]byte, error) {
 var errCut = errors.New("the connection was cut")
 
 // exchange sends a command on a connection of its own and reads what comes until HAProxy closes it.
-func (m *Master) exchange(ctx context.Context, text string) ([]byte, error) {
+func (m *Master) exchange(ctx context.Context, text string, room []byte) ([]byte, error) {
 	command, _, _ := strings.Cut(text, "\n") // errors leave the payload out
 	select {
 	case m.slots <- struct{}{}:
@@ -204,7 +210,7 @@ func (m *Master) exchange(ctx context.Context, text string) ([]byte, error) {
 	}
 	var answer []byte
 	if err == nil {
-		answer, err = readAnswer(conn)
+		answer, err = readAnswer(conn, room)
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -225,14 +231,17 @@ func (m *Master) exchange(ctx context.Context, text string) ([]byte, error) {
 // its last moment is never answered, and the connection stays open.
 const silence = 2 * time.Second
 
-func readAnswer(conn net.Conn) ([]byte, error) {
-	var answer bytes.Buffer
-	for {
+// readAnswer reads until the end, into room while there is some.
+func readAnswer(conn net.Conn, room []byte) ([]byte, error) {
+	for answer := room[:0]; ; {
 		if err := conn.SetReadDeadline(time.Now().Add(silence)); err != nil {
 			return nil, err
 		}
-		if _, err := io.CopyN(&answer, conn, 16<<10); errors.Is(err, io.EOF) {
-			return answer.Bytes(), nil
+		answer = slices.Grow(answer, 4<<10)
+		n, err := conn.Read(answer[len(answer):cap(answer)])
+		answer = answer[:len(answer)+n]
+		if errors.Is(err, io.EOF) {
+			return answer, nil
 		} else if err != nil {
 			return nil, err
 		}

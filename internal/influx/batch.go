@@ -2,7 +2,7 @@ package influx
 
 // batch is the oldest stretch of the spool that is not acknowledged.
 type batch struct {
-	lines   []byte
+	lines   string // what the client takes
 	points  int64
 	segment uint64
 	to      int // records of the segment before this one are in the batch or were acknowledged
@@ -25,7 +25,7 @@ func (s *Spool) batch(max int64) (b batch, ok bool, err error) {
 		for _, r := range seg.records[seg.sent:to] {
 			b.points += r.points
 		}
-		b.lines, err = seg.read(seg.sent, to)
+		b.lines, s.room, err = seg.read(seg.sent, to, s.room)
 		return b, true, err
 	}
 	return batch{}, false, nil

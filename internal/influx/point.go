@@ -49,7 +49,8 @@ func Encode(points []Point) ([]byte, error) {
 
 // Encoder encodes points one after the other. Its zero value is ready.
 type Encoder struct {
-	lines   lineprotocol.Encoder
+	lines   []byte // since the last Take or Drain
+	careful lineprotocol.Encoder
 	tags    []Tag
 	values  []field
 	errs    []error
@@ -67,6 +68,14 @@ func (e *Encoder) Skipped() int64 { return e.skipped }
 
 // Add appends one point. It keeps nothing of it.
 func (e *Encoder) Add(p Point) {
+	var ok bool
+	if e.lines, ok = appendPlain(e.lines, p); !ok {
+		e.addCarefully(p)
+	}
+}
+
+// addCarefully leaves out what InfluxDB does not know, mends tags and escapes.
+func (e *Encoder) addCarefully(p Point) {
 	e.values = e.values[:0]
 	for _, f := range p.Fields {
 		if v, ok := value(f.Value); ok {
@@ -78,30 +87,38 @@ func (e *Encoder) Add(p Point) {
 		e.skipped++
 		return
 	}
-	e.lines.StartLine(p.Measurement)
+	e.careful.SetBuffer(e.lines)
+	e.careful.StartLine(p.Measurement)
 	for _, t := range e.sorted(p.Tags) {
-		e.lines.AddTag(t.Key, t.Value)
+		e.careful.AddTag(t.Key, t.Value)
 	}
 	for _, f := range e.values {
-		e.lines.AddField(f.key, f.value)
+		e.careful.AddField(f.key, f.value)
 	}
-	e.lines.EndLine(p.At)
-	if err := e.lines.Err(); err != nil { // the encoder took the whole line back
+	e.careful.EndLine(p.At)
+	if err := e.careful.Err(); err != nil { // the encoder took the whole line back
 		e.skipped++
 		e.errs = append(e.errs, fmt.Errorf("encode point of %q: %w", p.Measurement, err))
-		e.lines.ClearErr()
 	}
+	e.lines = e.careful.Bytes()
 }
 
 // Len is how many bytes Take would return.
-func (e *Encoder) Len() int { return len(e.lines.Bytes()) }
+func (e *Encoder) Len() int { return len(e.lines) }
 
-// Take returns the lines of the points since the last Take, each ended by a line feed, and starts anew.
+// Take returns the lines of the points since the last Take or Drain, each ended by a line feed, and starts anew.
 func (e *Encoder) Take() ([]byte, error) {
-	lines, err := e.lines.Bytes(), errors.Join(e.errs...)
-	e.lines.SetBuffer(make([]byte, 0, len(lines)+len(lines)/8)) // the next ones will be about as long
-	e.errs = nil
+	lines, err := e.lines, errors.Join(e.errs...)
+	e.lines, e.errs = nil, nil
 	return lines, err
+}
+
+// Drain is Take for who gives the lines away at once: put must keep nothing of them, for the next points take their place.
+func (e *Encoder) Drain(put func(lines []byte)) error {
+	put(e.lines)
+	err := errors.Join(e.errs...)
+	e.lines, e.errs = e.lines[:0], nil
+	return err
 }
 
 // sorted gives the tags in the order that the line protocol wants, without the empty ones.

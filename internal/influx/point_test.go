@@ -4,6 +4,8 @@ import (
 	"math"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 )
 
 func TestEncode(t *testing.T) {
@@ -68,8 +70,56 @@ func BenchmarkEncode(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		e.Add(p)
-		if _, err := e.Take(); err != nil {
+		if err := e.Drain(func([]byte) {}); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// What is written without looking twice must be what the library writes.
+func TestPlainPointsAreWrittenAsCarefulOnes(t *testing.T) {
+	words := []string{"haproxy", "http_response.2xx", "a-b_c:8080/x", "", "a b", "a,b", "a=b", `a"b`, `a\`, `\`, "é", "a\nb", "\xff", "~", "!", "0"}
+	values := []any{int64(0), int64(math.MinInt64), int64(math.MaxInt64), 7, 0.0, 1e21, -1.5e-7, math.NaN(), math.Inf(-1), true, "plain", "", `q"`, "a b", uint64(1), nil}
+	var plainOnes int
+	rapid.Check(t, func(r *rapid.T) {
+		word := rapid.SampledFrom(words)
+		p := Point{Measurement: word.Draw(r, "measurement"), At: time.Unix(0, rapid.Int64().Draw(r, "at"))}
+		if rapid.IntRange(0, 9).Draw(r, "timeless") == 0 {
+			p.At = time.Time{}
+		}
+		for range rapid.IntRange(0, 3).Draw(r, "tags") {
+			p.Tags = append(p.Tags, Tag{word.Draw(r, "key"), word.Draw(r, "value")})
+		}
+		for range rapid.IntRange(0, 4).Draw(r, "fields") {
+			p.Fields = append(p.Fields, Field{word.Draw(r, "field"), rapid.SampledFrom(values).Draw(r, "of")})
+		}
+		lines, ok := appendPlain([]byte("before\n"), p)
+		var e Encoder
+		e.lines = []byte("before\n")
+		e.addCarefully(p)
+		switch {
+		case ok && string(lines) != string(e.lines):
+			r.Fatalf("%+v\nplain   %q\ncareful %q", p, lines, e.lines)
+		case ok:
+			plainOnes++
+		case string(lines) != "before\n":
+			r.Fatalf("%+v was refused and left %q", p, lines)
+		}
+	})
+	if plainOnes == 0 {
+		t.Error("no point was plain")
+	}
+}
+
+func TestDrainGivesTheLinesOnce(t *testing.T) {
+	var e Encoder
+	for i, want := range []string{"m n=1i 1\n", "m n=2i 2\n", ""} {
+		if want != "" {
+			e.Add(Point{"m", nil, []Field{{"n", int64(i + 1)}}, time.Unix(0, int64(i+1))})
+		}
+		var got string
+		if err := e.Drain(func(lines []byte) { got = string(lines) }); err != nil || got != want {
+			t.Errorf("got %q and %v, want %q", got, err, want)
 		}
 	}
 }

@@ -16,7 +16,7 @@ type refusedFile struct {
 	limit int64
 }
 
-func (f refusedFile) add(lines []byte, answer string, at time.Time) error {
+func (f refusedFile) add(lines, answer string, at time.Time) error {
 	if info, err := os.Stat(f.path); err == nil && info.Size()+int64(len(lines)) > f.limit {
 		if err := os.Rename(f.path, f.path+".old"); err != nil {
 			return fmt.Errorf("turn over refused file: %w", err)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -72,13 +73,12 @@ func (s *segment) waiting() (bytes, points int64) {
 	return s.size - s.start(s.sent), points
 }
 
-// appendRecord puts one record behind b.
-func appendRecord(b, lines []byte, at time.Time) []byte {
-	var h [headerSize]byte
+// recordHeader is what stands before the lines of a record.
+func recordHeader(lines []byte, at time.Time) (h [headerSize]byte) {
 	binary.LittleEndian.PutUint32(h[0:], uint32(len(lines)))
 	binary.LittleEndian.PutUint64(h[8:], uint64(at.UnixNano()))
 	binary.LittleEndian.PutUint32(h[4:], checksum(h[8:], lines))
-	return append(append(b, h[:]...), lines...)
+	return h
 }
 
 func checksum(at, lines []byte) uint32 {
@@ -131,25 +131,27 @@ func openSegment(path string, number uint64) (s *segment, torn int64, err error)
 	return s, torn, nil
 }
 
-// read gives the lines of records from..to.
-func (s *segment) read(from, to int) ([]byte, error) {
+// read gives the lines of records from..to. The room is used for the records, and answered for the next time.
+func (s *segment) read(from, to int, room []byte) (lines string, used []byte, err error) {
 	f, err := os.Open(s.path)
 	if err != nil {
-		return nil, fmt.Errorf("open segment: %w", err)
+		return "", room, fmt.Errorf("open segment: %w", err)
 	}
 	defer f.Close()
 	start := s.start(from)
-	data := make([]byte, s.start(to)-start)
-	if _, err := f.ReadAt(data, start); err != nil {
-		return nil, fmt.Errorf("read segment: %w", err)
+	rest := slices.Grow(room[:0], int(s.start(to)-start))[:s.start(to)-start]
+	room = rest
+	if _, err := f.ReadAt(rest, start); err != nil {
+		return "", room, fmt.Errorf("read segment: %w", err)
 	}
-	lines := data[:0]
-	for rest := data; len(rest) > 0; {
+	var all strings.Builder
+	all.Grow(len(rest))
+	for len(rest) > 0 {
 		var part []byte
 		if part, _, rest, err = cutRecord(rest); err != nil {
-			return lines, fmt.Errorf("read segment: %w", err)
+			return all.String(), room, fmt.Errorf("read segment: %w", err)
 		}
-		lines = append(lines, part...)
+		all.Write(part)
 	}
-	return lines, nil
+	return all.String(), room, nil
 }

@@ -152,7 +152,7 @@ func (s *Sender) step(ctx context.Context) (sent bool, err error) {
 	if !ok {
 		return false, nil
 	}
-	err = s.write.WriteRecord(ctx, string(b.lines))
+	err = s.write.WriteRecord(ctx, b.lines)
 	switch {
 	case err == nil:
 		s.acknowledged(b)

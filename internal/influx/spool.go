@@ -30,6 +30,7 @@ type Spool struct {
 	segments []*segment // oldest first; the last one is appended to
 	file     *os.File   // of the last one; nil: the next Append opens a new one
 	next     uint64     // number of the next segment
+	room     []byte     // for reading, used again
 	dropped  int64
 	torn     int64
 }
@@ -139,11 +140,10 @@ func wholeLines(lines []byte, max int) int {
 
 func (s *Spool) append(lines []byte) error {
 	r := record{points: countPoints(lines), at: time.Now()}
-	data := appendRecord(make([]byte, 0, headerSize+len(lines)), lines, r.at)
-	err := s.write(data, r)
+	err := s.write(lines, r)
 	for errors.Is(err, syscall.ENOSPC) && len(s.segments) > 1 {
 		s.dropOldest() // a full disk: the oldest goes first
-		err = s.write(data, r)
+		err = s.write(lines, r)
 	}
 	if err != nil {
 		s.dropped += r.points
@@ -156,16 +156,21 @@ func (s *Spool) append(lines []byte) error {
 	return nil
 }
 
-func (s *Spool) write(data []byte, r record) error {
-	if int64(len(data)) > s.limit {
-		return fmt.Errorf("%d bytes at once are more than the limit of %d", len(data), s.limit)
+func (s *Spool) write(lines []byte, r record) error {
+	header := recordHeader(lines, r.at)
+	size := int64(len(header) + len(lines))
+	if size > s.limit {
+		return fmt.Errorf("%d bytes at once are more than the limit of %d", size, s.limit)
 	}
-	s.makeRoom(int64(len(data)))
-	if err := s.openLast(int64(len(data))); err != nil {
+	s.makeRoom(size)
+	if err := s.openLast(size); err != nil {
 		return err
 	}
 	last := s.segments[len(s.segments)-1]
-	_, err := s.file.WriteAt(data, last.size)
+	_, err := s.file.WriteAt(header[:], last.size)
+	if err == nil {
+		_, err = s.file.WriteAt(lines, last.size+int64(len(header)))
+	}
 	if err == nil {
 		err = s.file.Sync()
 	}
@@ -173,7 +178,7 @@ func (s *Spool) write(data []byte, r record) error {
 		// Half a record may stand there: the next Append writes over it, and a crash leaves a torn end.
 		return errors.Join(err, s.file.Truncate(last.size))
 	}
-	last.size += int64(len(data))
+	last.size += size
 	r.end = last.size
 	last.records = append(last.records, r)
 	return nil
