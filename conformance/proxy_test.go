@@ -141,7 +141,7 @@ func (p *proxy) begin(t *testing.T) {
 			t.Logf("the proxy's output:\n%s", output.String())
 		}
 	})
-	for deadline := time.Now().Add(20 * time.Second); ; {
+	for deadline := time.Now().Add(2 * time.Minute); ; {
 		if response, err := http.Get(p.url("successfulinitreload", nil)); err == nil {
 			response.Body.Close()
 			if response.StatusCode == http.StatusOK {
@@ -176,7 +176,7 @@ func stop(command *exec.Cmd) {
 	go func() { ended <- command.Wait() }()
 	select {
 	case <-ended:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		_ = command.Process.Kill()
 		<-ended
 	}
@@ -288,7 +288,7 @@ func (p *proxy) do(t *testing.T, r request) seen {
 	if r.secure {
 		port, scheme = p.tls, "https"
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	method := r.method
 	if method == "" {

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"net"
 	"net/http"
@@ -37,6 +38,16 @@ const (
 	appName   = appStack + "_app"
 )
 
+// TestMain has the tests run side by side, also where there are fewer processors: they wait for the swarm most of the time.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
 func deploy(t *testing.T) *stack {
 	t.Helper()
 	root, err := filepath.Abs("..")
@@ -60,11 +71,11 @@ func deploy(t *testing.T) *stack {
 		}
 		s.run("scripts/down")
 	})
-	s.run("scripts/deploy", stackName, "deploy/tick/stack.yml", "deploy/demo/observe.yml")
+	s.run("scripts/deploy", stackName, "deploy/tick/stack.yml", "deploy/demo/observe.yml", "deploy/demo/patient.yml")
 	s.run("scripts/deploy", appStack, "deploy/demo/stack.yml")
-	s.await(2*time.Minute, "the application answers through the proxy", func() bool { return s.status() == http.StatusOK })
+	s.await(patience, "the application answers through the proxy", func() bool { return s.status() == http.StatusOK })
 	// On a busy machine InfluxDB passes its first health check late.
-	s.await(2*time.Minute, "the scaler sees the application's connections", func() bool {
+	s.await(patience, "the scaler sees the application's connections", func() bool {
 		d := s.decision()
 		return d.Service == appName && len(d.Metrics) > 0 && d.Metrics[0].Missing == ""
 	})
@@ -206,7 +217,7 @@ func child(parent int, words string) int {
 
 func (s *stack) replicas() int {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
 	defer cancel()
 	services, err := s.swarm.Services(ctx, swarm.Filter{Label: "com.df.notify"})
 	if err != nil {

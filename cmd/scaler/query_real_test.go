@@ -67,8 +67,8 @@ func realFeed(t testing.TB, server *influxtest.Server) *feed {
 	return newFeed(reader, server.Bucket, 10*time.Second, zerolog.Nop()) // patient: the machine may be busy
 }
 
-func TestQueryReadsEveryMetricFromTheRealInfluxDB(t *testing.T) {
-	server, now := influxtest.Start(t), time.Now()
+func readsEveryMetric(t *testing.T, server *influxtest.Server) {
+	now := time.Now()
 	post(t, server, 2, 3, now.Add(-20*time.Second), now)
 	f := realFeed(t, server)
 	f.pull(t.Context(), wishes("sessions requestRate queue", "svc1", `odd"name${x}`))
@@ -92,8 +92,8 @@ func TestQueryReadsEveryMetricFromTheRealInfluxDB(t *testing.T) {
 	}
 }
 
-func TestHungInfluxDBIsGivenUpAndComesBack(t *testing.T) {
-	server, now := influxtest.Start(t), time.Now()
+func hungServerIsGivenUp(t *testing.T, server *influxtest.Server) {
+	now := time.Now()
 	post(t, server, 1, 1, now.Add(-20*time.Second), now)
 	f := realFeed(t, server)
 	f.timeout = 300 * time.Millisecond

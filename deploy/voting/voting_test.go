@@ -68,7 +68,7 @@ func deploy(t *testing.T) *site {
 	if output, err := password.CombinedOutput(); err != nil {
 		t.Fatalf("create secret: %v\n%s", err, output)
 	}
-	s.run("scripts/deploy", sluiceStack, "deploy/tick/stack.yml", "deploy/demo/observe.yml", "deploy/voting/testdata/patient.yml")
+	s.run("scripts/deploy", sluiceStack, "deploy/tick/stack.yml", "deploy/demo/observe.yml", "deploy/demo/patient.yml")
 	s.run("scripts/deploy", stackName, "deploy/voting/stack.yml")
 	for _, path := range []string{"/vote/", "/result/", "/result/tally"} {
 		s.await(5*time.Minute, path+" answers through the proxy", func() bool { return s.status(path) == http.StatusOK })
