@@ -39,11 +39,11 @@ func openSite(t *testing.T, p proxySpec) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{stack: &stack{t: t, root: root, swarm: swarmtest.Need(t), loadtest: filepath.Join(t.TempDir(), "loadtest")}}
+	s := &site{stack: &stack{t: t, root: root, swarm: swarmtest.Need(t)}}
 	if os.Getenv("CI") == "" && s.try("docker", "image", "inspect", "sluice/proxy", "sluice/demo-app") != nil {
 		t.Skip("the images are not built: run `make ready` first")
 	}
-	s.run("go", "build", "-buildvcs=false", "-o", s.loadtest, "./loadtest")
+	s.loadtest = s.build()
 	s.network = swarmtest.Network(t).Name
 	ports := map[uint32]uint32{80: 0, 8080: 0}
 	for _, port := range p.ports {

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -45,7 +46,32 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	dir, err := os.MkdirTemp("", "e2e")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	program.path = filepath.Join(dir, "loadtest")
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// program is the load test, built once for all tests.
+var program struct {
+	once sync.Once
+	path string
+	err  error
+}
+
+// build answers the path of the load test.
+func (s *stack) build() string {
+	s.t.Helper()
+	program.once.Do(func() { program.err = s.try("go", "build", "-buildvcs=false", "-o", program.path, "./loadtest") })
+	if program.err != nil {
+		s.t.Fatal(program.err)
+	}
+	return program.path
 }
 
 func deploy(t *testing.T) *stack {
@@ -54,7 +80,7 @@ func deploy(t *testing.T) *stack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stack{t: t, root: root, swarm: swarmtest.Need(t), loadtest: filepath.Join(t.TempDir(), "loadtest"),
+	s := &stack{t: t, root: root, swarm: swarmtest.Need(t),
 		http: swarmtest.FreeAddress(t), api: swarmtest.FreeAddress(t), scaler: swarmtest.FreeAddress(t), influxd: swarmtest.FreeAddress(t)}
 	// A folder that stays: what a run that was interrupted left is removed by the next one.
 	s.env = append(os.Environ(), "SLUICE_STATE="+filepath.Join(root, ".sluice", "e2e"), "SLUICE_NETWORK="+stackName,
@@ -63,7 +89,7 @@ func deploy(t *testing.T) *stack {
 	if os.Getenv("CI") == "" && s.try("docker", "image", "inspect", "sluice/proxy", "sluice/scaler", "sluice/demo-app") != nil {
 		t.Skip("the images are not built: run `make ready` first")
 	}
-	s.run("go", "build", "-buildvcs=false", "-o", s.loadtest, "./loadtest")
+	s.loadtest = s.build()
 	s.run("scripts/down")
 	t.Cleanup(func() {
 		if t.Failed() {
