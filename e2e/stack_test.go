@@ -166,7 +166,7 @@ func (s *stack) quote(service string) {
 
 func (s *stack) await(limit time.Duration, what string, holds func() bool) {
 	s.t.Helper()
-	tick := time.NewTicker(50 * time.Millisecond)
+	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(limit); !holds(); <-tick.C {
 		if time.Now().After(deadline) {

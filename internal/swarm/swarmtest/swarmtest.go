@@ -138,7 +138,7 @@ func Wait(t testing.TB, what string, done func(context.Context) bool) {
 	t.Helper()
 	ctx, cancel := limit()
 	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for !done(ctx) {
 		select {

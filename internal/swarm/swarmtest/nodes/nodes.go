@@ -213,7 +213,7 @@ func Await(t testing.TB, what string, done func() bool) {
 
 // within asks done until it is true; why says what was waited for in vain.
 func within(limit time.Duration, why string, done func() bool) error {
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(limit); !done(); <-tick.C {
 		if time.Now().After(deadline) {
