@@ -119,10 +119,10 @@ type app struct {
 	order    string // of updates: "" is stop-first
 }
 
-// environment is a sample application's that refuses nobody.
+// environment is a sample application's that refuses nobody, and whose proxy has time to see it leave however busy the machine is.
 func (a app) environment() []string {
 	env := slices.Clone(a.env)
-	for _, usual := range []string{"CAPACITY=50", "WORK=10ms", "QUEUE=5000", "DRAIN=5s"} {
+	for _, usual := range []string{"CAPACITY=50", "WORK=10ms", "QUEUE=5000", "DRAIN=15s"} {
 		name, _, _ := strings.Cut(usual, "=")
 		if !slices.ContainsFunc(a.env, func(own string) bool { return strings.HasPrefix(own, name+"=") }) {
 			env = append(env, usual)
@@ -139,7 +139,7 @@ func (s *site) open(a app) (id string) {
 	id = swarmtest.Start(s.t, swarmtest.Service{Name: "s_" + a.path + "-" + port(s.http), Image: "sluice/demo-app", Labels: all, Networks: []string{s.network}, Replicas: a.replicas,
 		Env: a.environment(),
 		Edit: func(spec *dockerswarm.ServiceSpec) {
-			grace := 30 * time.Second
+			grace := time.Minute
 			spec.TaskTemplate.ContainerSpec.StopGracePeriod = &grace
 			spec.TaskTemplate.ContainerSpec.Hostname = "{{.Task.ID}}"
 			spec.UpdateConfig = &dockerswarm.UpdateConfig{Order: a.order, Parallelism: 1, Monitor: 500 * time.Millisecond}

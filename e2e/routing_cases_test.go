@@ -33,6 +33,7 @@ type site struct {
 // TestRoutingCases are the cases that need a real swarm, by their numbers.
 func TestRoutingCases(t *testing.T) {
 	t.Parallel() // with all of this package
+	inTurn(t)
 	s := newSite(t)
 	services := map[string]string{} // by name, all started side by side
 	for _, name := range []string{"c106", "c107", "c108", "c117", "c118", "c119"} {
@@ -88,9 +89,9 @@ func (s *site) start(path string, startFirst bool, more ...string) string {
 	all := labels(path, more...)
 	all["com.docker.stack.namespace"] = "s"
 	return swarmtest.Start(s.t, swarmtest.Service{Name: "s_" + path + "-" + port(s.http), Image: "sluice/demo-app", Labels: all, Networks: []string{s.network}, Replicas: replicas,
-		Env: []string{"CAPACITY=50", "WORK=10ms", "DRAIN=5s"},
+		Env: []string{"CAPACITY=50", "WORK=10ms", "DRAIN=10s"},
 		Edit: func(spec *dockerswarm.ServiceSpec) {
-			grace := 10 * time.Second
+			grace := time.Minute
 			spec.TaskTemplate.ContainerSpec.StopGracePeriod = &grace
 			spec.TaskTemplate.ContainerSpec.Hostname = "{{.Task.ID}}"
 			if startFirst {

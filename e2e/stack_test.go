@@ -57,6 +57,15 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+var turn sync.Mutex
+
+// inTurn waits for the other short tests: they have time while the long ones run, and all at once would ask more of a small
+// machine than it has.
+func inTurn(t *testing.T) {
+	turn.Lock()
+	t.Cleanup(turn.Unlock)
+}
+
 // program is the load test, built once for all tests.
 var program struct {
 	once sync.Once
