@@ -129,7 +129,8 @@ func twoScalersSideBySideTakeEachStepOnce(t *testing.T) {
 	second := p.start()
 	p.history(1) // min
 	p.sessions(100)
-	p.history(3)
+	// The next steps may follow before anybody looks.
+	swarmtest.Wait(t, "the first step", func(context.Context) bool { return swarmtest.Inspect(t, s.ID).Replicas >= 3 })
 	kill(second)
 	p.start()
 	changes := p.history(7)

@@ -109,7 +109,7 @@ func TestOnTheRealInfluxDB(t *testing.T) {
 	t.Run("missing database", func(t *testing.T) {
 		reader := influx.NewReader(influx.Config{URL: server.URL, Bucket: "nothing/autogen"})
 		defer reader.Close()
-		f := newFeed(reader, "nothing/autogen", 10*time.Second, zerolog.Nop())
+		f := newFeed(reader, "nothing/autogen", time.Minute, zerolog.Nop())
 		f.pull(t.Context(), wishes("sessions", "svc"))
 		if got := seen(t, f, time.Now(), "svc", 1); got != f.trouble+", no sessions measured within the last 2m" || f.trouble == "" {
 			t.Errorf("%q", got)
