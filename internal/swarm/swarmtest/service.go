@@ -124,15 +124,15 @@ func Label(t testing.TB, id, key, value string) {
 func Rollback(t testing.TB, id string) {
 	t.Helper()
 	docker := Docker(t)
-	ctx, cancel := limit()
-	defer cancel()
-	s, _, err := docker.ServiceInspectWithRaw(ctx, id, dockerswarm.ServiceInspectOptions{})
-	if err != nil {
-		t.Fatalf("inspect service: %v", err)
-	}
-	if _, err := docker.ServiceUpdate(ctx, id, s.Version, s.Spec, dockerswarm.ServiceUpdateOptions{Rollback: "previous"}); err != nil {
-		t.Fatalf("roll back service: %v", err)
-	}
+	// As in Change: somebody may write between the look and the rollback.
+	Wait(t, "rollback of service "+id, func(ctx context.Context) bool {
+		s, _, err := docker.ServiceInspectWithRaw(ctx, id, dockerswarm.ServiceInspectOptions{})
+		if err != nil {
+			t.Fatalf("inspect service: %v", err)
+		}
+		_, err = docker.ServiceUpdate(ctx, id, s.Version, s.Spec, dockerswarm.ServiceUpdateOptions{Rollback: "previous"})
+		return err == nil
+	})
 }
 
 // Remove removes a service. One that is gone already is fine.
