@@ -87,16 +87,20 @@ func start(t *testing.T, environment ...string) *proxy {
 	return p
 }
 
-// enterable makes a folder that HAProxy's user may enter, as /var/lib is: that is how a proxy runs that root has started.
+// enterable makes a folder that HAProxy's user may enter, as /var/lib is: that is how a proxy runs that root has started. It
+// stands in one of its own, so that nobody else writes beside it.
 func enterable(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "proxy")
+	parent, err := os.MkdirTemp("", "proxy")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
+	t.Cleanup(func() { os.RemoveAll(parent) })
+	dir := filepath.Join(parent, "data")
+	for _, err := range []error{os.Chmod(parent, 0o755), os.Mkdir(dir, 0o755)} {
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	return dir
 }
