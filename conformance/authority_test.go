@@ -136,7 +136,7 @@ func (p *proxy) put(t *testing.T, name string, content []byte) {
 func shake(t *testing.T, port int, name string, offer ...string) (tls.ConnectionState, error) {
 	t.Helper()
 	// The certificate is looked at by the test: without a name a client could not check it.
-	dialer := tls.Dialer{NetDialer: &net.Dialer{Timeout: 5 * time.Second}, Config: &tls.Config{ServerName: name, NextProtos: offer, InsecureSkipVerify: true}}
+	dialer := tls.Dialer{NetDialer: &net.Dialer{Timeout: time.Minute}, Config: &tls.Config{ServerName: name, NextProtos: offer, InsecureSkipVerify: true}}
 	conn, err := dialer.DialContext(t.Context(), "tcp", (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port}).String())
 	if err != nil {
 		return tls.ConnectionState{}, err

@@ -112,7 +112,7 @@ func (p *proxy) switches(t *testing.T, secure bool) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	if _, err := io.WriteString(conn, "GET /h-cond HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -133,8 +133,8 @@ func (p *proxy) switches(t *testing.T, secure bool) {
 func (p *proxy) takesLargeBodies(t *testing.T) {
 	const size = 3 << 20
 	for _, two := range []bool{false, true} {
-		transport := &http.Transport{TLSClientConfig: &tls.Config{ServerName: "a.test", RootCAs: p.authority.trust}, ForceAttemptHTTP2: two, ExpectContinueTimeout: 5 * time.Second}
-		client := http.Client{Transport: transport, Timeout: 20 * time.Second}
+		transport := &http.Transport{TLSClientConfig: &tls.Config{ServerName: "a.test", RootCAs: p.authority.trust}, ForceAttemptHTTP2: two, ExpectContinueTimeout: time.Minute}
+		client := http.Client{Transport: transport, Timeout: time.Minute}
 		defer transport.CloseIdleConnections()
 		for form, body := range map[string]io.Reader{"length": bytes.NewReader(make([]byte, size)), "chunks": io.LimitReader(zeros{}, size), "expect": bytes.NewReader(make([]byte, size))} {
 			request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, fmt.Sprintf("https://127.0.0.1:%d/h-cond", p.tls), body)

@@ -59,7 +59,7 @@ func TestDerivedTCP(t *testing.T) {
 		if err := p.remove([]string{"t-both"}); err != nil {
 			t.Fatal(err)
 		}
-		for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(20 * time.Millisecond) { // the old worker's socket goes a moment later
+		for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) { // the old worker's socket goes a moment later
 			conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", ports[0]))
 			if err != nil {
 				break
@@ -179,7 +179,7 @@ func TestDerivedTasks(t *testing.T) {
 		}
 	})
 	t.Run("derived: a task that is sick gets nothing", func(t *testing.T) {
-		for deadline := time.Now().Add(10 * time.Second); ; {
+		for deadline := time.Now().Add(time.Minute); ; {
 			if got := count("/k-check", 6); got["503"] == 0 {
 				return
 			} else if time.Now().After(deadline) {

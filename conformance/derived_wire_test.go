@@ -26,7 +26,7 @@ func (p *proxy) write(t *testing.T, r request) (s seen) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	if _, err := io.WriteString(conn, r.raw); err != nil {
 		t.Fatal(err)
 	}

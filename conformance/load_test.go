@@ -75,10 +75,10 @@ func (l *load) fail(reason string) {
 
 // stay sends one request after another over a connection that nothing but a reload may end.
 func (l *load) stay(ctx context.Context, p *proxy) {
-	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: p.authority.trust, ServerName: "a.test"},
+	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: p.authority.trust, ServerName: "a.test"},
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			l.dials.Add(1)
-			return (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, network, address)
+			return (&net.Dialer{Timeout: time.Minute}).DialContext(ctx, network, address)
 		}}}
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -114,7 +114,7 @@ func (l *load) stay(ctx context.Context, p *proxy) {
 func (l *load) goOn(t *testing.T) {
 	t.Helper()
 	for i := range l.requests {
-		deadline, enough := time.Now().Add(20*time.Second), l.requests[i].Load()+100
+		deadline, enough := time.Now().Add(2*time.Minute), l.requests[i].Load()+100
 		for ; l.requests[i].Load() < enough; time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
 				l.end(t)

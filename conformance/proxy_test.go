@@ -87,16 +87,20 @@ func start(t *testing.T, environment ...string) *proxy {
 	return p
 }
 
-// enterable makes a folder that HAProxy's user may enter, as /var/lib is: that is how a proxy runs that root has started.
+// enterable makes a folder that HAProxy's user may enter, as /var/lib is: that is how a proxy runs that root has started. It
+// stands in one of its own, so that nobody else writes beside it.
 func enterable(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "proxy")
+	parent, err := os.MkdirTemp("", "proxy")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
+	t.Cleanup(func() { os.RemoveAll(parent) })
+	dir := filepath.Join(parent, "data")
+	for _, err := range []error{os.Chmod(parent, 0o755), os.Mkdir(dir, 0o755)} {
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	return dir
 }
@@ -141,7 +145,7 @@ func (p *proxy) begin(t *testing.T) {
 			t.Logf("the proxy's output:\n%s", output.String())
 		}
 	})
-	for deadline := time.Now().Add(20 * time.Second); ; {
+	for deadline := time.Now().Add(2 * time.Minute); ; {
 		if response, err := http.Get(p.url("successfulinitreload", nil)); err == nil {
 			response.Body.Close()
 			if response.StatusCode == http.StatusOK {
@@ -176,7 +180,7 @@ func stop(command *exec.Cmd) {
 	go func() { ended <- command.Wait() }()
 	select {
 	case <-ended:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		_ = command.Process.Kill()
 		<-ended
 	}
@@ -288,7 +292,7 @@ func (p *proxy) do(t *testing.T, r request) seen {
 	if r.secure {
 		port, scheme = p.tls, "https"
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	method := r.method
 	if method == "" {

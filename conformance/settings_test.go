@@ -70,7 +70,7 @@ func (p *proxy) twice(t *testing.T) (answers int) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	reader := bufio.NewReader(conn)
 	for range 2 {
 		if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"); err != nil {
@@ -125,7 +125,7 @@ func TestRequestLog(t *testing.T) {
 // logs waits until the proxy's output has a text.
 func (p *proxy) logs(t *testing.T, text string) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); !strings.Contains(p.output.String(), text); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(p.output.String(), text); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("no line says %q:\n%s", text, p.output.String())
 		}
@@ -151,7 +151,7 @@ func TestStatisticsOnAPortOfTheirOwn(t *testing.T) {
 		t.Errorf("the http entry has the page: %s", got)
 	}
 	page := fmt.Sprintf("http://ann:secret@127.0.0.1:%d/admin?stats", port)
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		response, err := http.Get(page)
 		if err == nil {
 			response.Body.Close()

@@ -18,8 +18,10 @@ func isShown(s *stack, service string) {
 	t := s.t
 	dir := filepath.Join(s.root, "deploy", "tick")
 	// Telegraf and the continuous queries take their time; the test does not wait for the latter's five minutes.
-	s.await(time.Minute, "Telegraf has written what Docker knows", func() bool {
-		return s.rows(t, `SELECT last("tasks_running") FROM "docker_swarm"`) > 0 && s.rows(t, `SELECT last("usage") FROM "docker_container_mem"`) > 0
+	own := fmt.Sprintf(` WHERE "com.docker.swarm.service.name" = '%s'`, service)
+	s.await(patience, "Telegraf has written what Docker knows", func() bool {
+		return s.rows(t, `SELECT last("tasks_running") FROM "docker_swarm"`) > 0 &&
+			s.rows(t, `SELECT last("usage") FROM "docker_container_mem"`+own) > 0 && s.rows(t, `SELECT last("usage_percent") FROM "docker_container_cpu"`+own) > 0
 	})
 	continuous, err := queries.Continuous(filepath.Join(dir, "influxdb-policies.influxql"))
 	if err != nil {

@@ -39,11 +39,11 @@ func openSite(t *testing.T, p proxySpec) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{stack: &stack{t: t, root: root, swarm: swarmtest.Need(t), loadtest: filepath.Join(t.TempDir(), "loadtest")}}
+	s := &site{stack: &stack{t: t, root: root, swarm: swarmtest.Need(t)}}
 	if os.Getenv("CI") == "" && s.try("docker", "image", "inspect", "sluice/proxy", "sluice/demo-app") != nil {
 		t.Skip("the images are not built: run `make ready` first")
 	}
-	s.run("go", "build", "-buildvcs=false", "-o", s.loadtest, "./loadtest")
+	s.loadtest = s.build()
 	s.network = swarmtest.Network(t).Name
 	ports := map[uint32]uint32{80: 0, 8080: 0}
 	for _, port := range p.ports {
@@ -59,7 +59,7 @@ func openSite(t *testing.T, p proxySpec) *site {
 		p.env = append(p.env, "TIMEOUT_HTTP_REQUEST=60", "TIMEOUT_CLIENT=60", "TIMEOUT_SERVER=60", "TIMEOUT_HTTP_KEEP_ALIVE=60")
 	}
 	service := swarmtest.Start(t, swarmtest.Service{Image: "sluice/proxy", Networks: []string{s.network}, Ports: ports, Replicas: p.replicas,
-		Env: append([]string{"NETWORK=" + s.network}, p.env...), Edit: func(spec *dockerswarm.ServiceSpec) { p.mount(spec.TaskTemplate.ContainerSpec) }})
+		Env: append([]string{"NETWORK=" + s.network}, p.env...), Edit: func(spec *dockerswarm.ServiceSpec) { unprobed(spec); p.mount(spec.TaskTemplate.ContainerSpec) }})
 	s.proxy = service.ID
 	s.at(swarmtest.Running(t, service.ID, max(1, p.replicas))[0])
 	t.Cleanup(func() {
@@ -68,6 +68,12 @@ func openSite(t *testing.T, p proxySpec) *site {
 		}
 	})
 	return s
+}
+
+// unprobed takes the health check from a service: on a busy machine probes are slow, and a task that is replaced for that has
+// other ports and breaks connections.
+func unprobed(spec *dockerswarm.ServiceSpec) {
+	spec.TaskTemplate.ContainerSpec.Healthcheck = &container.HealthConfig{Test: []string{"NONE"}}
 }
 
 // mount gives the container the socket of Docker's API. A folder is mounted for a socket that is made anew.
@@ -113,10 +119,10 @@ type app struct {
 	order    string // of updates: "" is stop-first
 }
 
-// environment is a sample application's that refuses nobody.
+// environment is a sample application's that refuses nobody, and whose proxy has time to see it leave however busy the machine is.
 func (a app) environment() []string {
 	env := slices.Clone(a.env)
-	for _, usual := range []string{"CAPACITY=50", "WORK=10ms", "QUEUE=5000", "DRAIN=5s"} {
+	for _, usual := range []string{"CAPACITY=50", "WORK=10ms", "QUEUE=5000", "DRAIN=15s"} {
 		name, _, _ := strings.Cut(usual, "=")
 		if !slices.ContainsFunc(a.env, func(own string) bool { return strings.HasPrefix(own, name+"=") }) {
 			env = append(env, usual)
@@ -133,7 +139,7 @@ func (s *site) open(a app) (id string) {
 	id = swarmtest.Start(s.t, swarmtest.Service{Name: "s_" + a.path + "-" + port(s.http), Image: "sluice/demo-app", Labels: all, Networks: []string{s.network}, Replicas: a.replicas,
 		Env: a.environment(),
 		Edit: func(spec *dockerswarm.ServiceSpec) {
-			grace := 30 * time.Second
+			grace := time.Minute
 			spec.TaskTemplate.ContainerSpec.StopGracePeriod = &grace
 			spec.TaskTemplate.ContainerSpec.Hostname = "{{.Task.ID}}"
 			spec.UpdateConfig = &dockerswarm.UpdateConfig{Order: a.order, Parallelism: 1, Monitor: 500 * time.Millisecond}
@@ -204,7 +210,7 @@ func taskIDs(tasks []swarm.Task) (ids []string) {
 // containers are those of the service that run on this machine.
 func (s *site) containers(id string) []container.Summary {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	list, err := swarmtest.Docker(s.t).ContainerList(ctx, container.ListOptions{Filters: filters.NewArgs(filters.Arg("label", "com.docker.swarm.service.id="+id))})
 	if err != nil {
@@ -226,7 +232,7 @@ func (s *site) post(action string) {
 		s.t.Fatal(err)
 	}
 	request.Header.Set("Authorization", "Bearer "+token)
-	client := http.Client{Timeout: time.Minute}
+	client := http.Client{Timeout: patience}
 	response, err := client.Do(request)
 	if err != nil {
 		s.t.Fatal(err)

@@ -17,11 +17,11 @@ import (
 // goes through the proxy's port. What fails is counted at the client: statuses, resets, timeouts. None may, but for what
 // was in flight on a process that was killed.
 //
-// The cases share two sites, so that little has to be started. On one only what serves may change, so that nothing may be
-// lost; on the other processes are killed.
+// The cases share three sites, so that little has to be started: on one only tasks change, on one the configuration does, and
+// neither may lose anything; on the third processes are killed.
 func TestHitless(t *testing.T) {
-	t.Parallel() // with TestRoutingCases
-	sideBySide(t, subtest{"changes", changes}, subtest{"outages", outages})
+	t.Parallel() // with all of this package
+	sideBySide(t, subtest{"tasks come and go", changes}, subtest{"reloads", reloads}, subtest{"outages", outages})
 }
 
 type subtest struct {
@@ -59,23 +59,29 @@ var hitlessCases = []hitlessCase{
 	{1, "sni", app{path: "sni", order: "start-first", env: []string{"TLS_NAME=sni.test"}, labels: []string{"reqMode=sni", "serviceDomain=sni.test", fmt.Sprint("srcPort=", sniPort)}}, (*site).overSNI},
 }
 
-// changes are those of a site with two proxies, of which the first gets the load.
+// changes are those of tasks.
 func changes(t *testing.T) {
-	s := openSite(t, proxySpec{ports: []uint32{tcpPort, sniPort}, replicas: 2, env: []string{"API_TOKEN=" + token, "DRAIN_TIMEOUT=2m"}, patient: true})
+	s := openSite(t, proxySpec{ports: []uint32{tcpPort, sniPort}, env: []string{"DRAIN_TIMEOUT=1s"}, patient: true})
 	ids := make([]string, len(hitlessCases))
 	var opened sync.WaitGroup
 	for i, c := range hitlessCases {
 		opened.Go(func() { ids[i] = s.open(c.app) })
 	}
-	opened.Go(func() { s.open(app{path: "slow", replicas: 2, env: []string{"WORK=3s"}}) })
 	opened.Wait()
 	s.await(patience, "tcp is answered", func() bool { return s.askTCP() != "" })
 	s.await(patience, "sni is answered", func() bool { return s.askSNI() != "" })
 	if t.Failed() {
 		return
 	}
-	t.Run("tasks come and go", func(t *testing.T) { s.in(t).tasksComeAndGo(ids) })
-	t.Run("reloads", func(t *testing.T) { s.in(t).reloadsUnderLoad() })
+	s.tasksComeAndGo(ids)
+}
+
+// reloads are those of a site with two proxies, of which the first gets the load; at last it leaves.
+func reloads(t *testing.T) {
+	s := openSite(t, proxySpec{replicas: 2, env: []string{"API_TOKEN=" + token, "DRAIN_TIMEOUT=2m"}, patient: true})
+	s.open(app{path: "quick", replicas: 2})
+	s.open(app{path: "slow", replicas: 2, env: []string{"WORK=3s"}})
+	t.Run("while services come and go", func(t *testing.T) { s.in(t).reloadsUnderLoad() })
 	t.Run("a proxy leaves", func(t *testing.T) { s.in(t).proxyLeaves() })
 }
 
@@ -185,8 +191,8 @@ func (s *site) overSNI(id string) {
 // reloadsUnderLoad changes what only a reload brings into force.
 func (s *site) reloadsUnderLoad() {
 	t := s.t
-	loads := []*load{s.begin("hitless.yml", s.target("startfirst")...),
-		s.begin("hitless-long.yml", "SLUICE_SLOW=http://"+s.http+"/slow", "SLUICE_CHAT=startfirst")}
+	loads := []*load{s.begin("hitless.yml", s.target("quick")...),
+		s.begin("hitless-long.yml", "SLUICE_SLOW=http://"+s.http+"/slow", "SLUICE_CHAT=quick")}
 	s.comeAndGo(50)
 	s.reloadOften(20)
 	for _, l := range loads {

@@ -32,7 +32,8 @@ type site struct {
 
 // TestRoutingCases are the cases that need a real swarm, by their numbers.
 func TestRoutingCases(t *testing.T) {
-	t.Parallel() // with TestSiblings
+	t.Parallel() // with all of this package
+	inTurn(t)
 	s := newSite(t)
 	services := map[string]string{} // by name, all started side by side
 	for _, name := range []string{"c106", "c107", "c108", "c117", "c118", "c119"} {
@@ -44,7 +45,7 @@ func TestRoutingCases(t *testing.T) {
 	s.startTaskless("pending", "notasks")
 	s.startTaskless("elsewhere", "nonetwork")
 	for name := range services {
-		s.await(time.Minute, name+" answers", func() bool { return s.ask(name).code == http.StatusOK })
+		s.await(patience, name+" answers", func() bool { return s.ask(name).code == http.StatusOK })
 	}
 	t.Run("106", func(t *testing.T) { s.in(t).withoutReplicas(services["c106"]) })
 	t.Run("107", func(t *testing.T) { s.in(t).withOtherLabels(services["c107"]) })
@@ -56,10 +57,12 @@ func TestRoutingCases(t *testing.T) {
 		t.Run("117", func(t *testing.T) { t.Parallel(); s.in(t).scaled(services["c117"]) })
 		t.Run("119", func(t *testing.T) { t.Parallel(); s.in(t).rolled(services["c119"]) })
 	})
-	s.await(time.Minute, "at most one old worker is left", func() bool { return s.workers() <= 2 })
+	s.await(patience, "at most one old worker is left", func() bool { return s.workers() <= 2 })
 }
 
-func newSite(t *testing.T) *site { return openSite(t, proxySpec{env: []string{"DRAIN_TIMEOUT=1s"}}) }
+func newSite(t *testing.T) *site {
+	return openSite(t, proxySpec{env: []string{"DRAIN_TIMEOUT=1s"}, patient: true})
+}
 
 func (s *site) in(t *testing.T) *site {
 	inner := *s
@@ -86,9 +89,9 @@ func (s *site) start(path string, startFirst bool, more ...string) string {
 	all := labels(path, more...)
 	all["com.docker.stack.namespace"] = "s"
 	return swarmtest.Start(s.t, swarmtest.Service{Name: "s_" + path + "-" + port(s.http), Image: "sluice/demo-app", Labels: all, Networks: []string{s.network}, Replicas: replicas,
-		Env: []string{"CAPACITY=50", "WORK=10ms", "DRAIN=3s"},
+		Env: []string{"CAPACITY=50", "WORK=10ms", "DRAIN=10s"},
 		Edit: func(spec *dockerswarm.ServiceSpec) {
-			grace := 10 * time.Second
+			grace := time.Minute
 			spec.TaskTemplate.ContainerSpec.StopGracePeriod = &grace
 			spec.TaskTemplate.ContainerSpec.Hostname = "{{.Task.ID}}"
 			if startFirst {
@@ -132,7 +135,7 @@ func (s *site) ask(path string) reply {
 // becomes waits until the path is answered with a code.
 func (s *site) becomes(path string, code int) {
 	s.t.Helper()
-	s.await(20*time.Second, fmt.Sprintf("/%s is answered %d", path, code), func() bool { return s.ask(path).code == code })
+	s.await(patience, fmt.Sprintf("/%s is answered %d", path, code), func() bool { return s.ask(path).code == code })
 }
 
 // routed is what /v1/routes tells of the routes at a path and of a service's problems.
@@ -173,7 +176,7 @@ func (s *site) scale(id string, replicas uint64) {
 func (s *site) withoutReplicas(id string) {
 	s.scale(id, 0)
 	s.becomes("c106", http.StatusServiceUnavailable)
-	s.await(20*time.Second, "it is listed as one without replicas", func() bool {
+	s.await(patience, "it is listed as one without replicas", func() bool {
 		found, note, _ := s.routed("c106")
 		return found && strings.Contains(note, "no replicas")
 	})
@@ -191,7 +194,7 @@ func (s *site) withoutNotify(id string) {
 	swarmtest.Change(s.t, id, func(spec *dockerswarm.ServiceSpec) { delete(spec.Labels, "com.df.notify") })
 	s.becomes("c108", http.StatusServiceUnavailable)
 	// Clients see the new worker before the controller has heard of it.
-	s.await(20*time.Second, "it is listed no more", func() bool { found, _, _ := s.routed("c108"); return !found })
+	s.await(patience, "it is listed no more", func() bool { found, _, _ := s.routed("c108"); return !found })
 }
 
 // byShortName wants the short name where Docker Flow Proxy shows names; statistics and problems keep the swarm's.
@@ -217,7 +220,7 @@ func (s *site) byShortName() {
 func (s *site) unreachable() {
 	for path, want := range map[string]string{"notasks": "", "nonetwork": "network"} {
 		s.becomes(path, http.StatusServiceUnavailable)
-		s.await(30*time.Second, path+" is listed with what is wrong", func() bool {
+		s.await(patience, path+" is listed with what is wrong", func() bool {
 			found, note, problems := s.routed(path)
 			return want == "" && found && note != "" || want != "" && strings.Contains(problems+note, want)
 		})
@@ -252,9 +255,8 @@ func (s *site) manyEvents(id string) {
 	for i := range 50 {
 		swarmtest.Label(s.t, id, "com.df.setResHeader", fmt.Sprint("X-Event ", i))
 	}
-	took := time.Since(began)
-	s.await(20*time.Second, "the last of the changes is in force", func() bool { return s.ask("c118").header.Get("X-Event") == "49" && s.reloads() > before })
-	n := s.reloads() - before
+	s.await(patience, "the last of the changes is in force", func() bool { return s.ask("c118").header.Get("X-Event") == "49" && s.reloads() > before })
+	n, took := s.reloads()-before, time.Since(began)
 	s.t.Logf("%d reloads for 50 events in %s", n, took.Round(time.Millisecond))
 	if n > 2+int(took/time.Second) {
 		s.t.Errorf("%d reloads for 50 events in %s", n, took)
@@ -275,18 +277,13 @@ func (s *site) workers() int {
 
 // during changes something while a load runs, of which no request may fail.
 func (s *site) during(path string, change func()) {
-	s.env = append(os.Environ(), "SLUICE_HTTP_PORT="+port(s.http), "SLUICE_CASE="+path)
-	r, err := s.attack("steady.yml", change)
-	if err != nil {
-		s.t.Errorf("the load: %v", err)
-	}
-	judge(s.t, r)
+	s.lossless("steady.yml", []string{"SLUICE_CASE=" + path}, change)
 }
 
 // hit waits until requests are answered by exactly so many tasks, and answers which.
 func (s *site) hit(path string, n int) (tasks []string) {
 	s.t.Helper()
-	s.await(20*time.Second, fmt.Sprintf("%d tasks answer /%s", n, path), func() bool {
+	s.await(patience, fmt.Sprintf("%d tasks answer /%s", n, path), func() bool {
 		tasks = nil
 		for range 12 {
 			if task := s.ask(path).header.Get("X-Task"); !slices.Contains(tasks, task) {
@@ -312,7 +309,7 @@ func (s *site) rolled(id string) {
 	s.during("c119", func() {
 		before := s.hit("c119", 2)
 		swarmtest.Change(s.t, id, func(spec *dockerswarm.ServiceSpec) { spec.TaskTemplate.ForceUpdate++ })
-		s.await(18*time.Second, "only new tasks answer", func() bool {
+		s.await(patience, "only new tasks answer", func() bool {
 			after := s.hit("c119", 2)
 			return !slices.Contains(after, before[0]) && !slices.Contains(after, before[1])
 		})

@@ -15,14 +15,15 @@ import (
 
 // TestSiblings passes changes on between three proxies of one service, found by the swarm's own name server.
 func TestSiblings(t *testing.T) {
-	t.Parallel()
+	t.Parallel() // with all of this package
+	inTurn(t)
 	s := &stack{t: t, root: "..", swarm: swarmtest.Need(t)}
 	if os.Getenv("CI") == "" && s.try("docker", "image", "inspect", "sluice/proxy") != nil {
 		t.Skip("the images are not built: run `make ready` first")
 	}
 	name := fmt.Sprint("siblings-", port(swarmtest.FreeAddress(t)))
 	service := swarmtest.Start(t, swarmtest.Service{Name: name, Image: "sluice/proxy", Networks: []string{swarmtest.Network(t).Name}, Replicas: 3, Ports: map[uint32]uint32{8080: 0},
-		Env: []string{"SWARM=false", "SERVICE_NAME=" + name, "API_TOKEN=secret", "DRAIN_TIMEOUT=1s"}})
+		Env: []string{"SWARM=false", "SERVICE_NAME=" + name, "API_TOKEN=secret", "DRAIN_TIMEOUT=1s"}, Edit: unprobed})
 	apis := func() (all []string) {
 		for _, task := range swarmtest.Running(t, service.ID, 3) {
 			all = append(all, swarmtest.HostPort(t, task.ID, 8080))
@@ -31,20 +32,20 @@ func TestSiblings(t *testing.T) {
 	}
 	first := apis()
 	for _, api := range first {
-		s.await(time.Minute, "the API answers", func() bool { code, _ := dfp(api, "successfulinitreload"); return code == http.StatusOK })
+		s.await(patience, "the API answers", func() bool { code, _ := dfp(api, "successfulinitreload"); return code == http.StatusOK })
 	}
-	s.await(20*time.Second, "a change is passed on", func() bool {
+	s.await(patience, "a change is passed on", func() bool {
 		code, message := dfp(first[0], "reconfigure", "serviceName", "shop", "servicePath", "/shop", "port", "80", "outboundHostname", "127.0.0.1")
 		return code == http.StatusOK && strings.Contains(message, "Distributed to all instances")
 	})
 	// All are those that the swarm's name server knows; one whose name comes a moment later hears of it then.
 	for _, api := range first {
-		s.await(20*time.Second, api+" has what another one was given", func() bool { return strings.Contains(declared(t, api), "shop") })
+		s.await(patience, api+" has what another one was given", func() bool { return strings.Contains(declared(t, api), "shop") })
 	}
 	dfp(first[1], "reconfigure", "serviceName", "old", "servicePath", "/old", "port", "80", "outboundHostname", "127.0.0.1")
 	s.run("docker", "kill", name+".3."+swarmtest.Running(t, service.ID, 3)[2].ID)
 	dfp(first[1], "remove", "serviceName", "old")
-	s.await(time.Minute, "a task without files has what the others have", func() bool {
+	s.await(patience, "a task without files has what the others have", func() bool {
 		for _, api := range apis() {
 			if declared(t, api) != "shop" {
 				return false
@@ -65,7 +66,7 @@ func dfp(api, action string, parameters ...string) (code int, message string) {
 		return 0, err.Error()
 	}
 	request.Header.Set("Authorization", "Bearer secret")
-	client := http.Client{Timeout: 15 * time.Second}
+	client := http.Client{Timeout: time.Minute}
 	response, err := client.Do(request)
 	if err != nil {
 		return 0, err.Error()

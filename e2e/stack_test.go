@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"net"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -37,13 +39,57 @@ const (
 	appName   = appStack + "_app"
 )
 
+// TestMain has the tests run side by side, also where there are fewer processors: they wait for the swarm most of the time.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	dir, err := os.MkdirTemp("", "e2e")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	program.path = filepath.Join(dir, "loadtest")
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+var turn sync.Mutex
+
+// inTurn waits for the other short tests: they have time while the long ones run, and all at once would ask more of a small
+// machine than it has.
+func inTurn(t *testing.T) {
+	turn.Lock()
+	t.Cleanup(turn.Unlock)
+}
+
+// program is the load test, built once for all tests.
+var program struct {
+	once sync.Once
+	path string
+	err  error
+}
+
+// build answers the path of the load test.
+func (s *stack) build() string {
+	s.t.Helper()
+	program.once.Do(func() { program.err = s.try("go", "build", "-buildvcs=false", "-o", program.path, "./loadtest") })
+	if program.err != nil {
+		s.t.Fatal(program.err)
+	}
+	return program.path
+}
+
 func deploy(t *testing.T) *stack {
 	t.Helper()
 	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stack{t: t, root: root, swarm: swarmtest.Need(t), loadtest: filepath.Join(t.TempDir(), "loadtest"),
+	s := &stack{t: t, root: root, swarm: swarmtest.Need(t),
 		http: swarmtest.FreeAddress(t), api: swarmtest.FreeAddress(t), scaler: swarmtest.FreeAddress(t), influxd: swarmtest.FreeAddress(t)}
 	// A folder that stays: what a run that was interrupted left is removed by the next one.
 	s.env = append(os.Environ(), "SLUICE_STATE="+filepath.Join(root, ".sluice", "e2e"), "SLUICE_NETWORK="+stackName,
@@ -52,7 +98,7 @@ func deploy(t *testing.T) *stack {
 	if os.Getenv("CI") == "" && s.try("docker", "image", "inspect", "sluice/proxy", "sluice/scaler", "sluice/demo-app") != nil {
 		t.Skip("the images are not built: run `make ready` first")
 	}
-	s.run("go", "build", "-buildvcs=false", "-o", s.loadtest, "./loadtest")
+	s.loadtest = s.build()
 	s.run("scripts/down")
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -60,11 +106,11 @@ func deploy(t *testing.T) *stack {
 		}
 		s.run("scripts/down")
 	})
-	s.run("scripts/deploy", stackName, "deploy/tick/stack.yml", "deploy/demo/observe.yml")
+	s.run("scripts/deploy", stackName, "deploy/tick/stack.yml", "deploy/demo/observe.yml", "deploy/demo/patient.yml")
 	s.run("scripts/deploy", appStack, "deploy/demo/stack.yml")
-	s.await(2*time.Minute, "the application answers through the proxy", func() bool { return s.status() == http.StatusOK })
+	s.await(patience, "the application answers through the proxy", func() bool { return s.status() == http.StatusOK })
 	// On a busy machine InfluxDB passes its first health check late.
-	s.await(2*time.Minute, "the scaler sees the application's connections", func() bool {
+	s.await(patience, "the scaler sees the application's connections", func() bool {
 		d := s.decision()
 		return d.Service == appName && len(d.Metrics) > 0 && d.Metrics[0].Missing == ""
 	})
@@ -129,7 +175,7 @@ func (s *stack) quote(service string) {
 
 func (s *stack) await(limit time.Duration, what string, holds func() bool) {
 	s.t.Helper()
-	tick := time.NewTicker(50 * time.Millisecond)
+	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(limit); !holds(); <-tick.C {
 		if time.Now().After(deadline) {
@@ -206,7 +252,7 @@ func child(parent int, words string) int {
 
 func (s *stack) replicas() int {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
 	defer cancel()
 	services, err := s.swarm.Services(ctx, swarm.Filter{Label: "com.df.notify"})
 	if err != nil {

@@ -99,7 +99,7 @@ func askHAProxy(t *testing.T, command string) string {
 		t.Skipf("haproxy does not start: %v", err)
 	}
 	defer func() { cmd.Process.Kill(); cmd.Wait() }()
-	for deadline := time.Now().Add(20 * time.Second); ; {
+	for deadline := time.Now().Add(time.Minute); ; {
 		conn, err := net.Dial("unix", filepath.Join(dir, "s.sock"))
 		if err == nil {
 			defer conn.Close()

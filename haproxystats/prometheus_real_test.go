@@ -101,7 +101,7 @@ func startExporting(t *testing.T) (dir string) {
 		t.Skipf("haproxy does not start: %v", err)
 	}
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	for deadline := time.Now().Add(20 * time.Second); ; {
+	for deadline := time.Now().Add(time.Minute); ; {
 		answer := ask(t, filepath.Join(dir, "s.sock"), "show servers state app\n")
 		if strings.Contains(answer, "app.1") {
 			return dir

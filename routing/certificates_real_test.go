@@ -48,7 +48,7 @@ func everyTLS(t *testing.T) routing.Settings {
 // shown is the leaf that clients see who ask for a host; "" is none.
 func shown(t *testing.T, address, host string) string {
 	t.Helper()
-	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: 10 * time.Second}, "tcp", address, &tls.Config{ServerName: host, InsecureSkipVerify: true})
+	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: time.Minute}, "tcp", address, &tls.Config{ServerName: host, InsecureSkipVerify: true})
 	if err != nil {
 		t.Fatalf("%s: %v", host, err)
 	}
@@ -147,7 +147,7 @@ func TestCertificatesChangeWithoutAReload(t *testing.T) {
 			}
 		}
 	}
-	_ = open.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = open.SetDeadline(time.Now().Add(time.Minute))
 	fmt.Fprint(open, "GET / HTTP/1.1\r\nHost: b.test\r\nConnection: close\r\n\r\n")
 	if n, err := open.Read(make([]byte, 100)); n == 0 {
 		t.Errorf("the connection that was open all the time got nothing: %v", err)

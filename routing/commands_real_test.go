@@ -194,7 +194,7 @@ func request(t *testing.T, address string) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 	return conn
 }
@@ -202,7 +202,7 @@ func request(t *testing.T, address string) net.Conn {
 // accept waits until a request has reached the listener.
 func accept(t *testing.T, l net.Listener) net.Conn {
 	t.Helper()
-	_ = l.(*net.TCPListener).SetDeadline(time.Now().Add(10 * time.Second))
+	_ = l.(*net.TCPListener).SetDeadline(time.Now().Add(time.Minute))
 	conn, err := l.Accept()
 	if err != nil {
 		t.Fatal(err)

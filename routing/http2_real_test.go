@@ -23,7 +23,7 @@ func TestReloadsLoseNoRequestOverHTTP2(t *testing.T) {
 	table, _ := build(cases(t, "svc servicePath=/"))
 	table.Backends[0].Servers = []routing.Server{{Name: "svc.1", Addr: startService(t, table.Backends[0])}}
 	h := haproxytest.Start(t, render(t, table, s).Files())
-	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	defer client.CloseIdleConnections()
 	var done atomic.Bool
 	var sent, lost atomic.Int64

@@ -11,7 +11,7 @@ import (
 // apply steps until the view shows that the version is in force.
 func (r *rig) apply(version uint64) {
 	r.t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); r.loop.view.Load().Declared < version; {
+	for deadline := time.Now().Add(time.Minute); r.loop.view.Load().Declared < version; {
 		if _, err := r.loop.step(r.t.Context()); err != nil {
 			r.t.Fatal(err)
 		}

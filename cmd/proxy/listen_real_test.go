@@ -53,7 +53,7 @@ func dial(t *testing.T, address, first string) (conn net.Conn, heard string) {
 		return nil, "refused"
 	}
 	t.Cleanup(func() { conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	_, _ = io.WriteString(conn, first) // a connection that is reset says nothing
 	line, err := bufio.NewReader(conn).ReadString('\n')
 	if err != nil {

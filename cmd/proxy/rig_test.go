@@ -138,7 +138,7 @@ func (r *rig) newLoop(c controlSettings, store *haproxy.Store) *reconciler {
 func (r *rig) settle() {
 	r.t.Helper()
 	r.loop.lister.forget()
-	for deadline := time.Now().Add(5 * time.Second); ; {
+	for deadline := time.Now().Add(time.Minute); ; {
 		pause, err := r.loop.step(r.t.Context())
 		if err != nil {
 			r.t.Fatal(err)

@@ -94,7 +94,7 @@ func (m *member) start(lookup func(context.Context, string) ([]netip.Addr, error
 	s := newSiblings(c, instance, zerolog.Nop())
 	s.token = m.token
 	s.pace = siblingPace{first: 5 * time.Millisecond, longest: 50 * time.Millisecond, resync: time.Minute, lookup: 20 * time.Millisecond,
-		timeout: 200 * time.Millisecond, await: 2 * time.Second, known: 20 * time.Millisecond}
+		timeout: time.Second, await: 4 * time.Second, known: 20 * time.Millisecond}
 	s.lookup, s.shelves[servicesKind] = lookup, declared
 	s.client.Transport = cutTransport{s.client.Transport, &m.cut}
 	a := api{view: func() *view { return viewOf(declared) }, gather: prometheus.NewRegistry(), recent: http.NotFoundHandler(), declared: declared,
@@ -199,7 +199,7 @@ func (m *member) state() map[string]mark {
 func (f *fleet) converge() []string {
 	f.t.Helper()
 	var differ string
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
 		differ = ""
 		for _, m := range f.members[1:] {
 			differ += cmp.Diff(names(f.members[0].declared), names(m.declared)) + cmp.Diff(f.members[0].state(), m.state(), cmp.AllowUnexported(mark{}))
@@ -215,7 +215,7 @@ func (f *fleet) converge() []string {
 // await waits for a condition.
 func await(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !holds(); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain: %s", what)
 		}

@@ -79,11 +79,12 @@ func scalerIsKilledAtAnyMoment(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var killer sync.WaitGroup
 	killer.Go(func() {
-		for ctx.Err() == nil {
+		// Each lives a little longer than the ones before: where a process takes seconds to start, some get to decide all the same.
+		for life := 2500; ctx.Err() == nil; life += 200 {
 			command := p.start()
 			select {
 			case <-ctx.Done():
-			case <-time.After(time.Duration(300+rand.IntN(2500)) * time.Millisecond):
+			case <-time.After(time.Duration(300+rand.IntN(life)) * time.Millisecond):
 			}
 			kill(command)
 		}
@@ -128,7 +129,8 @@ func twoScalersSideBySideTakeEachStepOnce(t *testing.T) {
 	second := p.start()
 	p.history(1) // min
 	p.sessions(100)
-	p.history(3)
+	// The next steps may follow before anybody looks.
+	swarmtest.Wait(t, "the first step", func(context.Context) bool { return swarmtest.Inspect(t, s.ID).Replicas >= 3 })
 	kill(second)
 	p.start()
 	changes := p.history(7)

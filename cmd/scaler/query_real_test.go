@@ -64,11 +64,11 @@ func post(t testing.TB, server *influxtest.Server, services, proxies int, from, 
 func realFeed(t testing.TB, server *influxtest.Server) *feed {
 	reader := influx.NewReader(influx.Config{URL: server.URL, Bucket: server.Bucket})
 	t.Cleanup(reader.Close)
-	return newFeed(reader, server.Bucket, 10*time.Second, zerolog.Nop()) // patient: the machine may be busy
+	return newFeed(reader, server.Bucket, time.Minute, zerolog.Nop()) // patient: the machine may be busy
 }
 
-func TestQueryReadsEveryMetricFromTheRealInfluxDB(t *testing.T) {
-	server, now := influxtest.Start(t), time.Now()
+func readsEveryMetric(t *testing.T, server *influxtest.Server) {
+	now := time.Now()
 	post(t, server, 2, 3, now.Add(-20*time.Second), now)
 	f := realFeed(t, server)
 	f.pull(t.Context(), wishes("sessions requestRate queue", "svc1", `odd"name${x}`))
@@ -92,8 +92,8 @@ func TestQueryReadsEveryMetricFromTheRealInfluxDB(t *testing.T) {
 	}
 }
 
-func TestHungInfluxDBIsGivenUpAndComesBack(t *testing.T) {
-	server, now := influxtest.Start(t), time.Now()
+func hungServerIsGivenUp(t *testing.T, server *influxtest.Server) {
+	now := time.Now()
 	post(t, server, 1, 1, now.Add(-20*time.Second), now)
 	f := realFeed(t, server)
 	f.timeout = 300 * time.Millisecond
@@ -103,7 +103,7 @@ func TestHungInfluxDBIsGivenUpAndComesBack(t *testing.T) {
 	if f.trouble == "" {
 		t.Error("a hung server is no trouble")
 	}
-	f.timeout = 10 * time.Second
+	f.timeout = time.Minute
 	f.pull(t.Context(), wishes("sessions", "svc0"))
 	if f.trouble != "" || len(f.samples.of("svc0")) == 0 {
 		t.Errorf("not back: %q", f.trouble)

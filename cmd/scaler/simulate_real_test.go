@@ -14,8 +14,7 @@ import (
 )
 
 // What really happened is read back from the real InfluxDB: loads of two proxies, a silence, and the scaler's decisions.
-func TestReplayOfThePast(t *testing.T) {
-	server := influxtest.Start(t)
+func replaysThePast(t *testing.T, server *influxtest.Server) {
 	begin := time.Now().Add(-10 * time.Minute).Truncate(time.Second)
 	var lines bytes.Buffer
 	for second := range 120 {

@@ -149,7 +149,7 @@ func TestFallbackLeavesNoGapAndCountsNothingTwice(t *testing.T) {
 func TestHungInfluxDBHoldsUpOneTickAlone(t *testing.T) {
 	fake, one := &fakeInflux{hang: true}, startProxy(t, "one")
 	f := directFeed(fake, one)
-	f.timeout, f.side = 300*time.Millisecond, 10*time.Millisecond
+	f.timeout, f.side = time.Second, 10*time.Millisecond
 	now := time.Now()
 	one.measured(now, 30)
 	f.pull(t.Context(), wishes("sessions", "app"))

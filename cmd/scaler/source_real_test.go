@@ -94,8 +94,13 @@ func metricWishes(t testing.TB, services ...string) (list []wish) {
 	return list
 }
 
-func TestSourcesOnTheRealInfluxDB(t *testing.T) {
+// TestOnTheRealInfluxDB shares one server, for it takes long to start.
+func TestOnTheRealInfluxDB(t *testing.T) {
+	t.Parallel() // with TestOnTheRealSwarm
 	server := influxtest.Start(t)
+	t.Run("every metric of the proxies", func(t *testing.T) { readsEveryMetric(t, server.Other(t, "metrics")) })
+	t.Run("a server that hangs is given up and comes back", func(t *testing.T) { hungServerIsGivenUp(t, server.Other(t, "hung")) })
+	t.Run("replay of the past", func(t *testing.T) { replaysThePast(t, server.Other(t, "past")) })
 	t.Run("figures of HAProxy", func(t *testing.T) { readFigures(t, server) })
 	t.Run("containers", func(t *testing.T) { readContainers(t, server) })
 	t.Run("queries of rules", func(t *testing.T) { askQueries(t, server) })
@@ -104,7 +109,7 @@ func TestSourcesOnTheRealInfluxDB(t *testing.T) {
 	t.Run("missing database", func(t *testing.T) {
 		reader := influx.NewReader(influx.Config{URL: server.URL, Bucket: "nothing/autogen"})
 		defer reader.Close()
-		f := newFeed(reader, "nothing/autogen", 10*time.Second, zerolog.Nop())
+		f := newFeed(reader, "nothing/autogen", time.Minute, zerolog.Nop())
 		f.pull(t.Context(), wishes("sessions", "svc"))
 		if got := seen(t, f, time.Now(), "svc", 1); got != f.trouble+", no sessions measured within the last 2m" || f.trouble == "" {
 			t.Errorf("%q", got)

@@ -23,6 +23,8 @@ import (
 
 // TestOnTheRealSwarm runs all scenarios at once, whatever the number of cores: they wait for the swarm most of the time.
 func TestOnTheRealSwarm(t *testing.T) {
+	// Beside TestOnTheRealInfluxDB.
+	t.Parallel()
 	swarmtest.Image(t) // made once
 	var all sync.WaitGroup
 	for name, scenario := range map[string]func(*testing.T){

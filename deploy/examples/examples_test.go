@@ -114,7 +114,7 @@ func (s *site) docker(args ...string) string {
 // await asks until it holds. The first task may take long to start on a busy machine.
 func (s *site) await(what string, holds func() bool) {
 	s.t.Helper()
-	tick := time.NewTicker(50 * time.Millisecond)
+	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(3 * time.Minute); !holds(); <-tick.C {
 		if time.Now().After(deadline) {

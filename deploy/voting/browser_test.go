@@ -44,7 +44,7 @@ func start(t *testing.T) context.Context {
 	for _, name := range []string{"headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking", "disable-component-update", "disable-sync", "hide-scrollbars"} {
 		options = append(options, chromedp.Flag(name, true))
 	}
-	limited, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	limited, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	t.Cleanup(cancel)
 	allocator, cancel := chromedp.NewExecAllocator(limited, options...)
 	t.Cleanup(cancel)
@@ -140,7 +140,7 @@ func (s *site) becomes(tab context.Context, expression string) {
 	s.t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(time.Minute); ; <-tick.C {
+	for deadline := time.Now().Add(3 * time.Minute); ; <-tick.C {
 		holds, err := chromedp.Run(tab, chromedp.Evaluate[bool](expression))
 		if holds {
 			return

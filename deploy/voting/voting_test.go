@@ -68,7 +68,7 @@ func deploy(t *testing.T) *site {
 	if output, err := password.CombinedOutput(); err != nil {
 		t.Fatalf("create secret: %v\n%s", err, output)
 	}
-	s.run("scripts/deploy", sluiceStack, "deploy/tick/stack.yml", "deploy/demo/observe.yml", "deploy/voting/testdata/patient.yml")
+	s.run("scripts/deploy", sluiceStack, "deploy/tick/stack.yml", "deploy/demo/observe.yml", "deploy/demo/patient.yml")
 	s.run("scripts/deploy", stackName, "deploy/voting/stack.yml")
 	for _, path := range []string{"/vote/", "/result/", "/result/tally"} {
 		s.await(5*time.Minute, path+" answers through the proxy", func() bool { return s.status(path) == http.StatusOK })
@@ -118,7 +118,7 @@ func (s *site) command(name string, args ...string) *exec.Cmd {
 
 func (s *site) await(limit time.Duration, what string, holds func() bool) {
 	s.t.Helper()
-	tick := time.NewTicker(50 * time.Millisecond)
+	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(limit); !holds(); <-tick.C {
 		if time.Now().After(deadline) {

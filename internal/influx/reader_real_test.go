@@ -31,7 +31,7 @@ func TestReaderSeesWhatTheSenderWrote(t *testing.T) {
 
 	reader := influx.NewReader(cfg)
 	defer reader.Close()
-	const from = `from(bucket:"telegraf/autogen") |> range(start:-1m)`
+	const from = `from(bucket:"telegraf/autogen") |> range(start:-1h)`
 	t.Run("numbers with their tags, texts left out", func(t *testing.T) {
 		got, err := reader.Query(t.Context(), from)
 		if err != nil {

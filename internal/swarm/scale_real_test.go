@@ -169,7 +169,7 @@ func TestScaleOfWhatCannotBeScaled(t *testing.T) {
 
 func scale(t *testing.T, c *swarm.Client, id string, from, to int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := c.Scale(ctx, id, swarm.Scaling{From: from, To: to, Update: swarmtest.Inspect(t, id).Update}); err != nil {
 		t.Fatal(err)

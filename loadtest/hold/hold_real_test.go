@@ -28,12 +28,12 @@ func TestReloadsOfHAProxyLoseConnectionsOnlyWhenItMayNotDrain(t *testing.T) {
 					"  timeout tunnel 1m\nlisten l\n  bind %s\n  server s %s\n# %s\n", row.global, address, server, comment)}
 			}
 			h := haproxytest.Start(t, config("one"))
-			ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
+			ctx, stop := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer stop()
 			var mu sync.Mutex
 			count, again, reloaded := map[result.Hold]int{}, 0, 0
 			reload := make(chan struct{})
-			s := &scenario.Scenario{Timeout: 5 * time.Second, Hold: []scenario.Hold{
+			s := &scenario.Scenario{Timeout: time.Minute, Hold: []scenario.Hold{
 				{URL: "ws://" + address + "/", Connections: connections, Rate: 1000, Every: 50 * time.Millisecond, Reopen: true},
 			}}
 			var run sync.WaitGroup

@@ -41,14 +41,19 @@ func (n *notes) add(h result.Held) {
 	}
 }
 
-// hold runs until enough has happened, at most half a minute.
+// hold runs until enough has happened, at most two minutes, with a timeout that is never reached.
 func hold(t *testing.T, h scenario.Hold, enough func(map[result.Hold]int) bool) *notes {
 	t.Helper()
-	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
+	return holdWith(t, h, time.Minute, enough)
+}
+
+func holdWith(t *testing.T, h scenario.Hold, timeout time.Duration, enough func(map[result.Hold]int) bool) *notes {
+	t.Helper()
+	ctx, stop := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer stop()
 	n := &notes{count: map[result.Hold]int{}, enough: enough, stop: stop}
 	h.Rate = 1000
-	Run(ctx, &scenario.Scenario{Hold: []scenario.Hold{h}, Timeout: 2 * time.Second}, time.Now(), n.add)
+	Run(ctx, &scenario.Scenario{Hold: []scenario.Hold{h}, Timeout: timeout}, time.Now(), n.add)
 	return n
 }
 
@@ -116,7 +121,7 @@ func TestALostConnectionIsNotedAndOpenedAgain(t *testing.T) {
 
 func TestAConnectionWithoutEchoIsLost(t *testing.T) {
 	h := scenario.Hold{URL: chat(t, func(int, *websocket.Conn) bool { return true }), Connections: 1, Every: time.Second, Message: "hello"}
-	n := hold(t, h, func(c map[result.Hold]int) bool { return c[result.Lost] == 1 })
+	n := holdWith(t, h, 2*time.Second, func(c map[result.Hold]int) bool { return c[result.Lost] == 1 })
 	if n.count[result.Lost] != 1 || n.count[result.Echoed] != 0 {
 		t.Errorf("%v %v, want one lost without an echo", n.count, n.errs)
 	}

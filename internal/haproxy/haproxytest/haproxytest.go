@@ -113,10 +113,10 @@ func (h *HAProxy) Ask(command string) string {
 	return string(answer)
 }
 
-// Until waits for a condition, ten seconds at most.
+// Until waits for a condition, a minute at most.
 func (h *HAProxy) Until(what string, condition func() bool) {
 	h.t.Helper()
-	ctx, cancel := context.WithTimeout(h.t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(h.t.Context(), time.Minute)
 	defer cancel()
 	for !condition() {
 		select {

@@ -59,6 +59,15 @@ func start(t testing.TB, flux bool) *Server {
 	return s
 }
 
+// Other is the same InfluxDB with another database, an empty one: for subtests that must not see each other's points.
+func (s *Server) Other(t testing.TB, database string) *Server {
+	t.Helper()
+	other := *s
+	other.t, other.DB, other.Bucket = t, database, database+"/autogen"
+	other.InfluxQL(`CREATE DATABASE "` + database + `"`)
+	return &other
+}
+
 // Tool finds a program that the set-up scripts build: in the directory SLUICE_TOOLS, or in .tools/bin of the module. It
 // skips the test when it is not there, and fails it where CI is set.
 func Tool(t testing.TB, name string) string {
@@ -204,7 +213,7 @@ func (s *Server) Count(measurement, field string) int {
 }
 
 func (s *Server) ask(statement string) ([]Series, error) {
-	client := http.Client{Timeout: 20 * time.Second}
+	client := http.Client{Timeout: time.Minute}
 	defer client.CloseIdleConnections()
 	resp, err := client.PostForm(s.URL+"/query", url.Values{"db": {s.DB}, "q": {statement}, "epoch": {"ns"}})
 	if err != nil {

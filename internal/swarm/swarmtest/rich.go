@@ -61,7 +61,7 @@ func enrich(c *dockerswarm.ContainerSpec) {
 		{Type: mount.TypeTmpfs, Target: "/tmp", TmpfsOptions: &mount.TmpfsOptions{SizeBytes: 1 << 20, Mode: 0o1777}},
 		{Type: mount.TypeBind, Source: "/etc", Target: "/host-etc", ReadOnly: true, BindOptions: &mount.BindOptions{Propagation: mount.PropagationRPrivate}},
 	}
-	c.Healthcheck = &container.HealthConfig{Test: []string{"CMD", "/app", "check"}, Interval: time.Second, Timeout: time.Second, Retries: 5, StartPeriod: time.Second}
+	c.Healthcheck = &container.HealthConfig{Test: []string{"CMD", "/app", "check"}, Interval: time.Second, Timeout: time.Minute, Retries: 5, StartPeriod: time.Second} // slow probes end no task
 	c.Hosts = []string{"10.9.8.7 example.test"}
 	c.DNSConfig = &dockerswarm.DNSConfig{Nameservers: []string{"127.0.0.11"}, Search: []string{"example.test"}, Options: []string{"ndots:2"}}
 	c.Sysctls = map[string]string{"net.ipv4.tcp_keepalive_time": "600"}

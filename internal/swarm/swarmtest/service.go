@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"testing"
@@ -123,15 +124,15 @@ func Label(t testing.TB, id, key, value string) {
 func Rollback(t testing.TB, id string) {
 	t.Helper()
 	docker := Docker(t)
-	ctx, cancel := limit()
-	defer cancel()
-	s, _, err := docker.ServiceInspectWithRaw(ctx, id, dockerswarm.ServiceInspectOptions{})
-	if err != nil {
-		t.Fatalf("inspect service: %v", err)
-	}
-	if _, err := docker.ServiceUpdate(ctx, id, s.Version, s.Spec, dockerswarm.ServiceUpdateOptions{Rollback: "previous"}); err != nil {
-		t.Fatalf("roll back service: %v", err)
-	}
+	// As in Change: somebody may write between the look and the rollback.
+	Wait(t, "rollback of service "+id, func(ctx context.Context) bool {
+		s, _, err := docker.ServiceInspectWithRaw(ctx, id, dockerswarm.ServiceInspectOptions{})
+		if err != nil {
+			t.Fatalf("inspect service: %v", err)
+		}
+		_, err = docker.ServiceUpdate(ctx, id, s.Version, s.Spec, dockerswarm.ServiceUpdateOptions{Rollback: "previous"})
+		return err == nil
+	})
 }
 
 // Remove removes a service. One that is gone already is fine.
@@ -199,15 +200,19 @@ func Running(t testing.TB, id string, n int) []swarm.Task {
 	return tasks
 }
 
-// FreeAddress returns an address of loopback on which nothing listened a moment ago, for ports of stacks.
+// FreeAddress returns an address of loopback on which nothing listened a moment ago, for ports of stacks. It is below the ports
+// that the kernel gives to clients: one of those may be taken again before the stack's task has it.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		address := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000))
+		if listener, err := net.Listen("tcp", address); err == nil {
+			listener.Close()
+			return address
+		}
 	}
-	defer listener.Close()
-	return listener.Addr().String()
+	t.Fatal("there is no free port")
+	return ""
 }
 
 // HostPort returns "127.0.0.1:port" of a running task that publishes a port of its container.

@@ -30,7 +30,7 @@ import (
 )
 
 // patience is how long the engine gets for one thing before a test fails.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
 
 // Labels on everything that a test creates: who may still need it.
 const (
@@ -133,12 +133,12 @@ func inUse(ctx context.Context, docker *client.Client, id string) bool {
 	})
 }
 
-// Wait asks done until it is true. After a minute the test fails, and says what it waited for.
+// Wait asks done until it is true. After three minutes the test fails, and says what it waited for.
 func Wait(t testing.TB, what string, done func(context.Context) bool) {
 	t.Helper()
 	ctx, cancel := limit()
 	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for !done(ctx) {
 		select {

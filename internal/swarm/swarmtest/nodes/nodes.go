@@ -34,7 +34,7 @@ import (
 )
 
 // patience is how long an engine gets for one thing before a test fails.
-const patience = 2 * time.Minute
+const patience = 4 * time.Minute
 
 // Swarm is what to start. Managers come first in Cluster.Nodes; the first one has made the swarm and leads it.
 type Swarm struct {
@@ -203,7 +203,7 @@ func run(name string, args ...string) (string, error) {
 	return strings.TrimSpace(string(output)), nil
 }
 
-// Await asks done until it is true. After two minutes the test fails, and says what it waited for.
+// Await asks done until it is true. After four minutes the test fails, and says what it waited for.
 func Await(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	if err := within(patience, what, done); err != nil {
@@ -213,7 +213,7 @@ func Await(t testing.TB, what string, done func() bool) {
 
 // within asks done until it is true; why says what was waited for in vain.
 func within(limit time.Duration, why string, done func() bool) error {
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(limit); !done(); <-tick.C {
 		if time.Now().After(deadline) {

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
 // left is set for the test binary that is started to be killed.
@@ -76,7 +75,7 @@ func TestAKilledTestLeavesNothingThatRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(root, ".sluice", "nodes", name)
-	if err := within(30*time.Second, "processes and wires are gone", func() bool {
+	if err := within(patience, "processes and wires are gone", func() bool {
 		_, process := os.Stat("/proc/" + pid)
 		_, link := net.InterfaceByName(wire)
 		return process != nil && link != nil

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 )
 
 // cgroupName names the cgroups of the nodes whose files are in a folder: other checkouts on the machine have others.
@@ -22,7 +21,7 @@ func cgroupName(dir string) string {
 // sweep removes what nodes leave that are off: files, and cgroups, of which each hierarchy of version 1 has its own. The
 // processes and mounts of a test that was killed a moment ago may still be on their way out.
 func (c *Cluster) sweep() (err error) {
-	late := within(20*time.Second, "files and cgroups of "+c.dir+" can be removed", func() bool {
+	late := within(patience, "files and cgroups of "+c.dir+" can be removed", func() bool {
 		err = errors.Join(os.RemoveAll(c.dir), removeCgroups(c.cgroup))
 		return err == nil
 	})
