@@ -22,7 +22,7 @@ import (
 
 type runCommand struct {
 	File          string `arg:"" help:"Scenario (YAML)."`
-	Out           string `help:"Directory for report.html, result.json and timeline.csv (default: loadtest-TIME)." placeholder:"DIR"`
+	Out           string `help:"Directory for report.html, result.json, timeline.csv and services.csv (default: loadtest-TIME)." placeholder:"DIR"`
 	Plain         bool   `help:"Write a plain line a second, on a terminal too."`
 	AllowCommands bool   `help:"Let events of the scenario run programs on this machine."`
 }

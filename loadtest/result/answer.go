@@ -35,7 +35,7 @@ func judgeAnswer(e scenario.Expectation, r Result) (bool, string) {
 	}
 	count := counted(e, r)
 	e.Value = float64(count)
-	return e.Holds(seen), fmt.Sprintf("%s; %d requests were %s", saw, count, e.Than)
+	return e.Holds(seen), fmt.Sprintf("%s; %d requests %s", saw, count, e.Than)
 }
 
 func answerOf(e scenario.Expectation, r Result) (Answer, bool) {

@@ -54,10 +54,10 @@ func TestAnswersAreComparedWithWhatTheClientDid(t *testing.T) {
 		saw           string
 	}{
 		{"answer http://localhost = 27", nil, number(27), true, "the answer was 27"},
-		{"answer http://localhost = succeeded", nil, number(27), true, "the answer was 27; 27 requests were succeeded"},
-		{"answer http://localhost >= sent", nil, number(27), false, "the answer was 27; 30 requests were sent"},
-		{"answer http://localhost = succeeded of odd", nil, number(13), true, "the answer was 13; 13 requests were succeeded"},
-		{"growth http://localhost = succeeded", number(1000), number(1027), true, "it grew by 27, from 1000 to 1027; 27 requests were succeeded"},
+		{"answer http://localhost = succeeded", nil, number(27), true, "the answer was 27; 27 requests succeeded"},
+		{"answer http://localhost >= sent", nil, number(27), false, "the answer was 27; 30 requests sent"},
+		{"answer http://localhost = succeeded of odd", nil, number(13), true, "the answer was 13; 13 requests succeeded"},
+		{"growth http://localhost = succeeded", number(1000), number(1027), true, "it grew by 27, from 1000 to 1027; 27 requests succeeded"},
 		{"growth http://localhost = 0", nil, number(0), false, "it was not answered: down"},
 		{"answer http://localhost = 0", number(0), nil, false, "it was not answered: down"},
 	}
