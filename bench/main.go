@@ -2,7 +2,7 @@
 //
 //	go run ./bench                       all rows; table on standard output, results in bench/results.json
 //	go run ./bench --rows routing        rows whose name matches
-//	go run ./bench --publish             and the table into README.md, the picture to docs/bench.svg
+//	go run ./bench --publish             and into README.md, docs/benchmarks.md and docs/bench.svg
 //
 // It is no test: it fails only when it cannot measure. Rows are ratios or counts; absolute figures belong to the machine
 // that the results name.
@@ -26,7 +26,7 @@ type settings struct {
 	Rows    string `default:"." help:"Regular expression of the rows to measure."`
 	Rounds  int    `default:"5" help:"Times that each side is measured, in turns; the median counts."`
 	Out     string `default:"bench/results.json" help:"Where the results are written; rows that were not measured stay."`
-	Publish bool   `help:"Write the table into README.md and the picture to docs/bench.svg too."`
+	Publish bool   `help:"Write what is promised into README.md, all rows to docs/benchmarks.md and the picture to docs/bench.svg too."`
 }
 
 // measurement is one or several rows that are measured together.

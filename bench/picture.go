@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"strings"
 )
 
@@ -54,31 +53,4 @@ func (r results) picture() string {
 		barLeft+barFull, y-8, y+10, r.Machine)
 	head := "<text x=\"0\" y=\"18\" font-weight=\"600\">Requests/s through one HAProxy thread, in percent of a HAProxy that has nothing to decide</text>\n"
 	return fmt.Sprintf(pictureHead, pictureWidth, y+20) + head + b.String() + foot
-}
-
-// Marks around the table in README.
-const (
-	tableBegin = "<!-- go run ./bench --publish writes what follows -->\n"
-	tableEnd   = "<!-- end -->\n"
-)
-
-// publish puts the table into README and the picture beside the other documentation.
-func (r results) publish() error {
-	content, err := os.ReadFile("README.md")
-	if err != nil {
-		return fmt.Errorf("publish (run from the repository's root): %w", err)
-	}
-	before, rest, begins := strings.Cut(string(content), tableBegin)
-	_, after, ends := strings.Cut(rest, tableEnd)
-	if !begins || !ends {
-		return fmt.Errorf("publish: README.md lacks the lines %q and %q", strings.TrimSpace(tableBegin), strings.TrimSpace(tableEnd))
-	}
-	shown := ""
-	if picture := r.picture(); picture != "" {
-		shown = "\n![Requests/s of Sluice, of a backend named by a header and of a chain of ACLs](docs/bench.svg)\n"
-		if err := os.WriteFile("docs/bench.svg", []byte(picture), 0o644); err != nil {
-			return err
-		}
-	}
-	return os.WriteFile("README.md", []byte(before+tableBegin+shown+"\n"+r.table()+"\n"+tableEnd+after), 0o644)
 }

@@ -14,9 +14,11 @@ func measurements() []measurement {
 	for _, n := range routingSizes {
 		all = append(all, measurement{fmt.Sprintf("routing %d services", n), func(ctx context.Context, b bench) ([]row, error) { return b.routing(ctx, n) }})
 	}
-	all = append(all, measurement{"render", rendering}, measurement{"diff", diffing}, measurement{"stats parse", parsing},
-		measurement{"hitless", hitless}, measurement{"stats cost", exporterNoticed}, measurement{"exporter cost", exporterCost}, measurement{"attacked rate", attacking}, measurement{"swarm to HAProxy", following})
-	return append(all, scalings()...)
+	return append(all, []measurement{
+		{"render", rendering}, {"diff", diffing}, {"stats parse", parsing}, {"hitless", hitless}, {"stats cost", exporterNoticed},
+		{"exporter cost", exporterCost}, {"attacked rate", attacking}, {"swarm to HAProxy", following},
+		{"scaling quality", qualities}, {"scaler tick", tick}, {"reaction", reaction},
+	}...)
 }
 
 // contestant is one configuration that answers the same requests.

@@ -25,9 +25,14 @@ type row struct {
 	Failure   string  `json:"failure,omitempty"` // why it could not be measured; "" when it was
 }
 
+// compared makes a row that stands beside a reference and promises nothing.
+func compared(name, unit string, ours, reference float64) row {
+	return row{Name: name, Unit: unit, Ours: ours, Reference: reference, Ratio: ours / reference}
+}
+
 // against makes a row whose ratio to a reference counts; atLeast or else atMost.
 func against(name, unit string, ours, reference, goal float64, atLeast bool) row {
-	r := row{Name: name, Unit: unit, Ours: ours, Reference: reference, Ratio: ours / reference}
+	r := compared(name, unit, ours, reference)
 	if atLeast {
 		r.Goal, r.OK = fmt.Sprintf("ratio >= %g", goal), r.Ratio >= goal
 	} else {
@@ -92,27 +97,6 @@ func (r *results) add(name string, rows []row, failure error) {
 		}
 		r.Rows = append(r.Rows, fresh)
 	}
-}
-
-// table is the Markdown that README shows.
-func (r results) table() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\n| | ours | reference | ratio | goal | |\n|---|---:|---:|---:|---|---|\n", r.Machine)
-	for _, row := range r.Rows {
-		if row.Failure != "" {
-			fmt.Fprintf(&b, "| %s | not measured: %s | | | | |\n", row.Name, strings.NewReplacer("\n", " ", "|", "/").Replace(row.Failure))
-			continue
-		}
-		reference, ratio, verdict := "", "", ""
-		if row.Reference != 0 {
-			reference, ratio = number(row.Reference)+" "+row.Unit, fmt.Sprintf("%.3g", row.Ratio)
-		}
-		if row.Goal != "" {
-			verdict = map[bool]string{true: "✓", false: "✗"}[row.OK]
-		}
-		fmt.Fprintf(&b, "| %s | %s %s | %s | %s | %s | %s |\n", row.Name, number(row.Ours), row.Unit, reference, ratio, row.Goal, verdict)
-	}
-	return b.String()
 }
 
 // number keeps three digits, with thousands apart.

@@ -126,7 +126,8 @@ func watchOver(t *testing.T, s swarm.Service, load float64) *scaling {
 		cancel()
 		<-ended
 		if t.Failed() {
-			t.Logf("log of the scaler:\n%s", c.logged())
+			last, _ := c.loop.recorder.board.get(c.service.Name)
+			t.Logf("the last decision: %s at %s: %s\nlog of the scaler:\n%s", last.Verdict, last.At, last.Reason, c.logged())
 		}
 	})
 	return c
