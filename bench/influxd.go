@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -12,8 +13,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
-	"time"
+
+	"sluice/internal/influx/influxtest"
 )
 
 // influxd is a real InfluxDB 1.8 with an empty database.
@@ -22,48 +23,26 @@ type influxd struct {
 	cmd *exec.Cmd
 }
 
-const database = "telegraf"
+const database = influxtest.Database
 
-// storing starts an InfluxDB and waits until it answers; loading Flux takes it some seconds.
-func storing(ctx context.Context, dir string) (*influxd, error) {
-	binary, err := filepath.Abs(filepath.Join(".tools", "bin", "influxd"))
+// storing starts an InfluxDB; loading Flux takes it some seconds.
+func storing(dir string) (*influxd, error) {
+	binary, err := filepath.Abs(filepath.Join(cmp.Or(os.Getenv("SLUICE_TOOLS"), filepath.Join(".tools", "bin")), "influxd"))
 	if err != nil {
 		return nil, err
-	}
-	if tools := os.Getenv("SLUICE_TOOLS"); tools != "" {
-		binary = filepath.Join(tools, "influxd")
 	}
 	if dir, err = os.MkdirTemp(dir, "influxdb"); err != nil {
 		return nil, err
 	}
-	address, err := freeAddress()
-	if err != nil {
+	i := &influxd{}
+	if i.cmd, i.url, err = influxtest.Launch(binary, dir, "127.0.0.1:0", true); err != nil {
 		return nil, err
 	}
-	inner, err := freeAddress()
-	if err != nil {
+	if err := i.query("CREATE DATABASE " + database); err != nil {
+		i.stop()
 		return nil, err
 	}
-	config := fmt.Sprintf("reporting-disabled = true\nbind-address = %q\n[meta]\n  dir = %q\n[data]\n  dir = %q\n  wal-dir = %q\n[http]\n  bind-address = %q\n  flux-enabled = true\n  log-enabled = false\n",
-		inner, filepath.Join(dir, "meta"), filepath.Join(dir, "data"), filepath.Join(dir, "wal"), address)
-	file := filepath.Join(dir, "influxdb.conf")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		return nil, err
-	}
-	i := &influxd{url: "http://" + address, cmd: exec.Command(binary, "-config", file)}
-	i.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := i.cmd.Start(); err != nil {
-		return nil, err
-	}
-	for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
-		if i.query("CREATE DATABASE "+database) == nil {
-			return i, nil
-		}
-		if ctx.Err() != nil || time.Now().After(deadline) {
-			i.stop()
-			return nil, fmt.Errorf("influxd does not start")
-		}
-	}
+	return i, nil
 }
 
 func (i *influxd) stop() {

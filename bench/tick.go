@@ -25,7 +25,7 @@ const scaled = 1000
 // tick measures the real scaler on a real InfluxDB; a list of services and tasks plays the swarm, since a machine does not
 // carry 1,000 of them. Queries are counted on their way.
 func tick(ctx context.Context, b bench) ([]row, error) {
-	store, err := storing(ctx, b.dir)
+	store, err := storing(b.dir)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ package influxtest
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -109,40 +110,52 @@ const startTimeout = 2 * time.Minute
 
 func (s *Server) run(addr string) {
 	s.t.Helper()
-	cmd := exec.Command(s.binary, "run")
+	cmd, url, err := Launch(s.binary, s.dir, addr, s.flux)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.cmd, s.URL = cmd, url
+}
+
+// Launch starts influxd with its data below dir, listening on an address whose port may be 0, and answers its URL once it listens. It
+// knows no test: the benchmarks use it too. Who calls it ends it; it does not outlive the caller.
+func Launch(binary, dir, addr string, flux bool) (cmd *exec.Cmd, url string, err error) {
+	cmd = exec.Command(binary, "run")
 	cmd.Env = []string{
-		"HOME=" + s.dir,
+		"HOME=" + dir,
 		"INFLUXDB_REPORTING_DISABLED=true",
 		"INFLUXDB_BIND_ADDRESS=127.0.0.1:0", // of backups
-		"INFLUXDB_META_DIR=" + filepath.Join(s.dir, "meta"),
-		"INFLUXDB_DATA_DIR=" + filepath.Join(s.dir, "data"),
-		"INFLUXDB_DATA_WAL_DIR=" + filepath.Join(s.dir, "wal"),
+		"INFLUXDB_META_DIR=" + filepath.Join(dir, "meta"),
+		"INFLUXDB_DATA_DIR=" + filepath.Join(dir, "data"),
+		"INFLUXDB_DATA_WAL_DIR=" + filepath.Join(dir, "wal"),
 		"INFLUXDB_DATA_QUERY_LOG_ENABLED=false",
 		"INFLUXDB_MONITOR_STORE_ENABLED=false",
 		"INFLUXDB_HTTP_BIND_ADDRESS=" + addr,
-		fmt.Sprintf("INFLUXDB_HTTP_FLUX_ENABLED=%t", s.flux),
+		fmt.Sprintf("INFLUXDB_HTTP_FLUX_ENABLED=%t", flux),
 		"INFLUXDB_HTTP_LOG_ENABLED=false",
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
-		s.t.Fatal(err)
+		return nil, "", err
 	}
 	if err := cmd.Start(); err != nil {
-		s.t.Fatalf("start influxd: %v", err)
+		return nil, "", fmt.Errorf("start influxd: %w", err)
 	}
-	s.cmd = cmd
 	found := make(chan string, 1)
 	go watch(stderr, found)
 	select {
 	case at, ok := <-found:
-		if !ok {
-			s.t.Fatal("influxd ended before it listened")
+		if ok {
+			return cmd, "http://" + at, nil
 		}
-		s.URL = "http://" + at
+		err = errors.New("start influxd: it ended before it listened")
 	case <-time.After(startTimeout):
-		s.t.Fatalf("influxd does not listen after %s", startTimeout)
+		err = fmt.Errorf("start influxd: it does not listen after %s", startTimeout)
 	}
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	return nil, "", err
 }
 
 // watch reads the log to its end and hands over the first address that it names.
