@@ -145,13 +145,49 @@ func ParseFrontends(answer []byte) map[string]bool {
 // ListenerBinds finds the addresses that the listeners of a written configuration ask for. Those of http entries are the
 // operator's.
 func ListenerBinds(config string) (binds []netip.AddrPort) {
-	listener := false
-	for text := range strings.Lines(config) {
-		if text[0] != ' ' && text[0] != '\n' {
-			listener = strings.HasPrefix(text, "frontend tcp_") || strings.HasPrefix(text, "frontend sni_")
+	for _, text := range sectionsOf(config) {
+		binds = append(binds, bindsOf(text)...)
+	}
+	return binds
+}
+
+// WithoutListeners is a written configuration without the listeners that ask for an address that is taken. It says of itself
+// that its shape is no table's, so that it does not stand for the one that it was.
+func WithoutListeners(config string, taken func(netip.AddrPort) bool) string {
+	var kept strings.Builder
+	for _, text := range sectionsOf(config) {
+		if !slices.ContainsFunc(bindsOf(text), taken) {
+			kept.WriteString(text)
 		}
+	}
+	head, rest, _ := strings.Cut(kept.String(), shapeVariable)
+	_, rest, _ = strings.Cut(rest, ")")
+	return head + shapeVariable + "incomplete)" + rest
+}
+
+// shapeVariable is what stands before the shape in haproxy.cfg.
+const shapeVariable = "set-var proc.sluice_shape str("
+
+// sectionsOf cuts a configuration before each line that is not indented.
+func sectionsOf(config string) (all []string) {
+	start, at := 0, 0
+	for text := range strings.Lines(config) {
+		if text[0] != ' ' && text[0] != '\n' && at > start {
+			all, start = append(all, config[start:at]), at
+		}
+		at += len(text)
+	}
+	return append(all, config[start:])
+}
+
+// bindsOf answers what a section binds that is a listener's.
+func bindsOf(section string) (binds []netip.AddrPort) {
+	if !strings.HasPrefix(section, "frontend tcp_") && !strings.HasPrefix(section, "frontend sni_") {
+		return nil
+	}
+	for text := range strings.Lines(section) {
 		words := strings.Fields(text)
-		if !listener || len(words) < 2 || words[0] != "bind" {
+		if len(words) < 2 || words[0] != "bind" {
 			continue
 		}
 		if addr, err := netip.ParseAddrPort(strings.Replace(words[1], "*:", "0.0.0.0:", 1)); err == nil {

@@ -49,36 +49,45 @@ func (l *listens) accuse(failure error, t routing.Table, s routing.Settings) err
 	if l.doubt = failure != nil; !l.doubt {
 		return nil
 	}
-	addresses := []netip.AddrPort{}
-	for _, e := range s.Entries {
-		if addr, err := netip.ParseAddrPort(strings.Replace(e.Address, "*:", "0.0.0.0:", 1)); err == nil {
-			addresses = append(addresses, addr)
-		}
-	}
+	addresses := addressesOf(s.Entries)
 	for _, listener := range t.Listeners {
 		addresses = append(addresses, listener.Binds()...)
 	}
+	return errors.Join(failure, bindable(addresses))
+}
+
+func addressesOf(entries []routing.HTTPEntry) (addresses []netip.AddrPort) {
+	for _, e := range entries {
+		words := strings.Fields(strings.Replace(e.Address, "*:", "0.0.0.0:", 1))
+		if addr, err := netip.ParseAddrPort(words[0]); err == nil {
+			addresses = append(addresses, addr)
+		}
+	}
+	return addresses
+}
+
+// bindable says which of these addresses cannot be bound, and why.
+func bindable(addresses []netip.AddrPort) (reasons error) {
 	for _, addr := range addresses {
 		fd, err := hold(addr)
 		if err != nil {
-			failure = errors.Join(failure, err)
+			reasons = errors.Join(reasons, err)
 			continue
 		}
 		syscall.Close(fd)
 	}
-	return failure
+	return reasons
 }
 
-// unbindable finds an address of a written configuration's listeners that cannot be bound.
-func unbindable(config string) error {
+// unbindable finds the addresses of a written configuration's listeners that cannot be bound.
+func unbindable(config string) (taken map[netip.AddrPort]bool, reasons error) {
+	taken = map[netip.AddrPort]bool{}
 	for _, addr := range routing.ListenerBinds(config) {
-		fd, err := hold(addr)
-		if err != nil {
-			return err
+		if err := bindable([]netip.AddrPort{addr}); err != nil {
+			taken[addr], reasons = true, errors.Join(reasons, err)
 		}
-		syscall.Close(fd)
 	}
-	return nil
+	return taken, reasons
 }
 
 // hold binds an address as HAProxy does, which shares it with sockets of the same user that do so too, HAProxy's own

@@ -236,55 +236,103 @@ func TestAWorkerThatCannotStartLeavesTheOldOneServing(t *testing.T) {
 	}
 }
 
-func TestAStartWithAPortThatIsTakenBeginsWithoutRoutes(t *testing.T) {
-	binary := haproxytest.Binary(t)
-	var c controlSettings
-	c.Dir, c.HAProxy, c.DefaultPorts = t.TempDir(), binary, haproxytest.Address(t)
-	for _, s := range []*seconds{&c.TimeoutConnect, &c.TimeoutClient, &c.TimeoutServer, &c.TimeoutQueue, &c.TimeoutTunnel, &c.TimeoutHTTPRequest, &c.TimeoutHTTPKeepAlive, &c.HardStopAfter} {
-		*s = seconds(5 * time.Second)
-	}
-	store, err := startingConfig(t.Context(), c, zerolog.Nop())
-	if err != nil {
-		t.Fatal(err)
-	}
+// unreserved is an address that nobody has, the test neither.
+func unreserved(t *testing.T) string {
+	t.Helper()
 	other := occupied(t)
-	table, _ := routing.BuildTable([]routing.Service{{Name: "redis", Networks: []string{"proxy"}, Labels: labels{"com.df.notify": "true", "com.df.reqMode": "tcp", "com.df.port": "80",
-		"com.df.srcPort": fmt.Sprint(other.Addr().(*net.TCPAddr).Port), "com.df.srcAddr": "127.0.0.1"}}}, routing.Options{Network: "proxy"})
-	settings, err := c.settings(c.Dir)
-	if err != nil {
-		t.Fatal(err)
+	other.Close()
+	return other.Addr().String()
+}
+
+// occupy takes an address as soon as the last worker of HAProxy has given it up.
+func occupy(t *testing.T, address string) (taken net.Listener) {
+	t.Helper()
+	await(t, "the address is free", func() (ok bool) {
+		var err error
+		taken, err = net.Listen("tcp", address)
+		return err == nil
+	})
+	t.Cleanup(func() { taken.Close() })
+	return taken
+}
+
+func TestAStartWithAPortThatIsTakenLeavesOutThatListener(t *testing.T) {
+	r := newRig(t)
+	taken, free := unreserved(t), haproxytest.Address(t)
+	r.swarm.services = []swarm.Service{r.service("redis", 1, port("tcp", taken)...), r.service("free", 1, port("tcp", free)...), r.service("web", 1, "servicePath=/")}
+	r.swarm.tasks = []swarm.Task{r.echo("redis", 1, "127.0.0.11"), r.echo("free", 1, "127.0.0.12"), r.task("web", 1, "web", "127.0.0.13")}
+	r.settle()
+	r.end()
+	other := occupy(t, taken)
+	r.start()
+	if got, heard := r.get("/"), hear(t, free, ""); got != "web /" || heard != "free.1" {
+		t.Errorf("before the swarm is read: got %q and %q", got, heard)
 	}
-	saved, err := routing.Render(table, settings)
-	if err != nil {
-		t.Fatal(err)
+	r.settle()
+	if problems := fmt.Sprint(r.loop.view.Load().Problems); !strings.Contains(problems, "bind "+taken+": address already in use") {
+		t.Errorf("problems: %s", problems)
 	}
-	generation, err := store.Write(saved.Files())
-	if err != nil {
-		t.Fatal(err)
+	r.end()
+	r.start()
+	other.Close()
+	r.settle()
+	if got, heard := r.get("/"), hear(t, taken, ""); got != "web /" || heard != "redis.1" {
+		t.Errorf("when the port is free: got %q and %q", got, heard)
 	}
-	if _, err := generation.Activate(); err != nil {
-		t.Fatal(err)
+}
+
+func TestAListenerThatComesFreeWhileHAProxyStartsIsTakenUp(t *testing.T) {
+	r := newRig(t)
+	taken := unreserved(t)
+	r.swarm.services = []swarm.Service{r.service("redis", 1, port("tcp", taken)...)}
+	r.swarm.tasks = []swarm.Task{r.echo("redis", 1, "127.0.0.11")}
+	r.settle()
+	r.end()
+	other := occupy(t, taken)
+	r.start()
+	other.Close() // what is wanted has the shape that was saved
+	r.settle()
+	if heard := hear(t, taken, ""); heard != "redis.1" {
+		t.Errorf("got %q", heard)
 	}
-	listens := func() bool {
-		if _, err := startingConfig(t.Context(), c, zerolog.Nop()); err != nil {
+}
+
+func TestUntilTheSwarmIsReadConnectionsAreRefused(t *testing.T) {
+	r := newRig(t)
+	if got := r.get("/"); got != "refused" {
+		t.Errorf("before: %s", got)
+	}
+	r.settle()
+	if got := r.get("/"); got != "503" {
+		t.Errorf("of a swarm without services: %s", got)
+	}
+	r.end()
+	r.start()
+	if got := r.get("/"); got != "503" {
+		t.Errorf("with a saved configuration: %s", got)
+	}
+}
+
+func TestAnEntryThatIsTakenIsSaidByHAProxyWhenItStarts(t *testing.T) {
+	c := startSettings(t)
+	other := occupied(t)
+	c.DefaultPorts = other.Addr().String()
+	for _, bound := range []bool{true, false} {
+		store, err := startingConfig(t.Context(), c, zerolog.Nop())
+		if err != nil {
 			t.Fatal(err)
 		}
 		content, err := os.ReadFile(store.ConfigFile())
 		if err != nil {
 			t.Fatal(err)
 		}
-		return strings.Contains(string(content), "frontend tcp_")
-	}
-	if err := other.Close(); err != nil || !listens() {
-		t.Errorf("a saved configuration that can be bound is not used (%v)", err)
-	}
-	again, err := net.Listen("tcp", other.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer again.Close()
-	if listens() {
-		t.Error("the start uses a configuration that cannot be bound")
+		if strings.Contains(string(content), "bind "+c.DefaultPorts) != bound {
+			t.Errorf("the address is taken: %v; HAProxy starts with\n%s", bound, content)
+		}
+		other.Close()
+		if err := os.RemoveAll(c.configDir()); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

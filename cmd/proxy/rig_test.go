@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -55,14 +57,15 @@ func (f *fakeSwarm) Networks(context.Context) ([]swarm.Network, error) {
 
 // rig is a real HAProxy with a reconciler on a fake swarm.
 type rig struct {
-	t      testing.TB
-	swarm  *fakeSwarm
-	loop   *reconciler
-	master *haproxy.Master
-	config controlSettings
-	url    string
-	port   int // on which all tasks listen, each on an address of its own
-	log    *strings.Builder
+	t       testing.TB
+	swarm   *fakeSwarm
+	loop    *reconciler
+	master  *haproxy.Master
+	config  controlSettings
+	process *exec.Cmd
+	url     string
+	port    int // on which all tasks listen, each on an address of its own
+	log     *strings.Builder
 }
 
 func newRig(t testing.TB) *rig { return newRigAt(t, "") }
@@ -70,31 +73,51 @@ func newRig(t testing.TB) *rig { return newRigAt(t, "") }
 // newRigAt binds more entries than the usual one, in the words of BIND_PORTS.
 func newRigAt(t testing.TB, bind string) *rig {
 	t.Helper()
-	binary := haproxytest.Binary(t)
-	r := &rig{t: t, swarm: &fakeSwarm{}, log: &strings.Builder{}, port: portOf(t, haproxytest.Address(t))}
-	entry := haproxytest.Address(t)
-	r.url = "http://" + entry
-	var c controlSettings
-	c.Dir, c.HAProxy, c.Network, c.DefaultPorts, c.BindPorts = openDir(t), binary, "proxy", entry, bind
+	r := &rig{t: t, swarm: &fakeSwarm{}, log: &strings.Builder{}, port: portOf(t, haproxytest.Address(t)), config: startSettings(t)}
+	r.config.BindPorts = bind
+	r.url = "http://" + r.config.DefaultPorts
+	t.Cleanup(r.end)
+	r.start()
+	return r
+}
+
+// startSettings are those of a proxy with a folder and one entry of its own.
+func startSettings(t testing.TB) (c controlSettings) {
+	t.Helper()
+	c.HAProxy = haproxytest.Binary(t)
+	c.Dir, c.Network, c.DefaultPorts = openDir(t), "proxy", haproxytest.Address(t)
 	for _, s := range []*seconds{&c.TimeoutConnect, &c.TimeoutClient, &c.TimeoutServer, &c.TimeoutQueue, &c.TimeoutTunnel, &c.TimeoutHTTPRequest, &c.TimeoutHTTPKeepAlive, &c.HardStopAfter} {
 		*s = seconds(5 * time.Second)
 	}
-	store, err := startingConfig(t.Context(), c, zerolog.Nop())
+	return c
+}
+
+// start starts HAProxy with what is there, and a reconciler that knows nothing.
+func (r *rig) start() {
+	r.t.Helper()
+	store, err := startingConfig(r.t.Context(), r.config, zerolog.Nop())
 	if err != nil {
-		t.Fatal(err)
+		r.t.Fatal(err)
 	}
-	args := haproxy.Args(binary, store, c.socket())
-	process := exec.Command(args[0], args[1:]...)
-	if err := process.Start(); err != nil {
-		t.Fatal(err)
+	args := haproxy.Args(r.config.HAProxy, store, r.config.socket())
+	r.process = exec.Command(args[0], args[1:]...)
+	if err := r.process.Start(); err != nil {
+		r.t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = process.Process.Signal(os.Interrupt); _ = process.Wait() })
-	r.master = haproxy.Dial(c.socket())
-	if err := awaitHAProxy(t.Context(), r.master); err != nil {
-		t.Fatal(err)
+	r.master = haproxy.Dial(r.config.socket())
+	if err := awaitHAProxy(r.t.Context(), r.master); err != nil {
+		r.t.Fatal(err)
 	}
-	r.loop = r.newLoop(c, store)
-	return r
+	r.loop = r.newLoop(r.config, store)
+}
+
+// end ends HAProxy.
+func (r *rig) end() {
+	if r.process != nil {
+		_ = r.process.Process.Signal(os.Interrupt)
+		_ = r.process.Wait()
+	}
+	r.process = nil
 }
 
 // newLoop is a reconciler that knows nothing yet, as after a restart of the controller.
@@ -138,7 +161,7 @@ func (r *rig) reloads() int {
 	return p.Reloads
 }
 
-// get answers the body of a good answer, or the status code. Each request has a connection of its own: one that was
+// get answers the body of a good answer, or the status code, or that the connection was refused. Each request has a connection of its own: one that was
 // idle at a reload gets its next answer from the old worker.
 func (r *rig) get(path string) string {
 	r.t.Helper()
@@ -149,6 +172,9 @@ func (r *rig) get(path string) string {
 func (r *rig) getWith(client *http.Client, path string) string {
 	r.t.Helper()
 	response, err := client.Get(r.url + path)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return "refused"
+	}
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -28,7 +28,6 @@ func (c *runCommand) Run(ctx context.Context) error {
 	}
 	log := c.Logger()
 	warnObsolete(os.Environ(), c.ConnectionMode, log)
-	// A start must not wait for the swarm: HAProxy begins with the last good configuration, or with an empty one.
 	store, err := startingConfig(ctx, c.controlSettings, log)
 	if err != nil {
 		return err
@@ -45,43 +44,6 @@ func (c *runCommand) Run(ctx context.Context) error {
 		controller: child{name: "controller", orphaned: syscall.SIGTERM, args: append([]string{self, "control"}, os.Args[2:]...)}}
 	log.Info().Str("version", version).Msg("proxy starts")
 	return s.run(ctx, c.DrainTimeout)
-}
-
-// startingConfig puts an empty configuration in place when there is none that HAProxy takes. Settings that HAProxy refuses
-// stop the start: no configuration with them would ever be in force.
-func startingConfig(ctx context.Context, c controlSettings, log zerolog.Logger) (*haproxy.Store, error) {
-	store, err := haproxy.OpenStore(c.configDir(), c.HAProxy)
-	if err != nil {
-		return nil, err
-	}
-	empty, err := c.checkSettings(ctx, store)
-	if err != nil {
-		return nil, err
-	}
-	reason, refused := store.Check(ctx), (*haproxy.RefusedError)(nil)
-	switch {
-	case reason == nil:
-		// The controller, which follows at once, leaves out only the listener that cannot be bound.
-		content, err := os.ReadFile(store.ConfigFile())
-		if err = errors.Join(err, unbindable(string(content))); err == nil {
-			return store, empty.Discard()
-		}
-		log.Warn().Err(err).Msg("HAProxy could not start with the saved configuration")
-	case !errors.As(reason, &refused):
-		return nil, reason
-	case exists(store.ConfigFile()):
-		log.Warn().Err(told(refused)).Msg("HAProxy refuses the saved configuration")
-	}
-	if _, err := empty.Activate(); err != nil {
-		return nil, err
-	}
-	log.Info().Msg("start without routes until the swarm is read")
-	return store, nil
-}
-
-func exists(file string) bool {
-	_, err := os.Stat(file)
-	return err == nil
 }
 
 type supervisor struct {

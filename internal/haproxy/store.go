@@ -58,6 +58,21 @@ func (s *Store) check(ctx context.Context, file string) error {
 	return nil
 }
 
+// Files reads the configuration in place.
+func (s *Store) Files() (map[string][]byte, error) {
+	files, dir := map[string][]byte{}, filepath.Dir(s.ConfigFile())
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if err == nil {
+			files[e.Name()], err = os.ReadFile(filepath.Join(dir, e.Name()))
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	return files, nil
+}
+
 // Generation is a configuration that is written but not in place.
 type Generation struct {
 	store *Store
