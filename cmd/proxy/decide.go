@@ -36,7 +36,7 @@ func (r *reconciler) decide(ctx context.Context, now time.Time, running routing.
 	files := filesSeen{settings, found}
 	table, ofLabels, foundInLabels := r.files.ofServices(table, now)
 	served, found = append(served, ofLabels...), slices.Concat(found, foundInLabels)
-	closed := r.gate.closed(ctx, table, serving(running))
+	closed := r.gate.closed(ctx, table, serving(running), r.patience())
 	maps.Copy(closed, r.reach.closed(table, closed, r.lister.last.nodeOf))
 	table = table.WithoutServers(func(s routing.Server) error { return closed[s.Addr] })
 	want, err := r.built.render(table, settings)
@@ -47,4 +47,12 @@ func (r *reconciler) decide(ctx context.Context, now time.Time, running routing.
 	problems = withoutSecrets(slices.Concat(problems, unbound, found, want.Problems, r.plain.judge(want, settings, r.log)))
 	return decision{change: change{want, table, settings, marked(served, want)}, services: services, problems: problems, notes: notes, waiting: closed,
 		release: release, files: files, open: asked || len(options.Templates) > 0 || len(unbound) > 0}, nil
+}
+
+// patience with tasks that do not answer: the first configuration shall have all that listen, the next ones come soon.
+func (r *reconciler) patience() time.Duration {
+	if !r.view.Load().Applied {
+		return dialTimeout
+	}
+	return dialPatience
 }
