@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// ParseOpen reads of the answer to `show stat -1 2 -1` how many sessions are open at each backend, for Sampler.Observe.
-// That is asked many times a second, so the rest of a row is only counted: it takes a fraction of what Parse takes. What is
+// ParseOpen reads of the answer to `show stat -1 2 -1` how many sessions are open at each backend, and how many there were,
+// for Sampler.Observe. That is asked many times a second, so the rest of a row is only counted: it takes a fraction of what Parse takes. What is
 // not as HAProxy writes backends is left to Parse, and its errors are Parse's.
 func ParseOpen(answer []byte) ([]Row, error) {
 	if rows, ok := parseOpen(answer); ok {
@@ -28,12 +28,13 @@ func parseOpen(answer []byte) (rows []Row, ok bool) {
 	proxy := slices.IndexFunc(h.cells, func(c cell) bool { return c.role == proxyName })
 	sv := slices.IndexFunc(h.cells, func(c cell) bool { return c.role == svName })
 	scur := slices.IndexFunc(h.cells, func(c cell) bool { return c.role == number && c.slot == schema.scur })
-	if proxy != 0 || sv != 1 || scur < 0 {
+	stot := slices.IndexFunc(h.cells, func(c cell) bool { return c.role == number && c.slot == schema.stot })
+	if proxy != 0 || sv != 1 || scur < 0 || stot < scur {
 		return nil, false
 	}
 	lines := bytes.Count(rest, []byte("\n"))
 	rows = make([]Row, 0, lines)
-	width := schema.scur + 1
+	width := schema.stot + 1
 	numbers := make([]int64, lines*width)
 	var names strings.Builder
 	names.Grow(lines * 32)
@@ -50,17 +51,20 @@ func parseOpen(answer []byte) (rows []Row, ok bool) {
 		if string(kind) != backendName {
 			return nil, false
 		}
-		for range scur - 2 {
-			_, line, _ = bytes.Cut(line, []byte(","))
-		}
-		value, _, _ := bytes.Cut(line, []byte(","))
 		start := names.Len()
 		names.Write(name)
 		row := Row{Proxy: names.String()[start:], Sv: backendName, Type: Backend, header: h, numbers: numbers[:width:width]}
 		numbers = numbers[width:]
-		if v, ok := parseNumber(string(value), false); ok {
-			row.numbers[schema.scur] = v
-			row.has.add(schema.scur)
+		for i := 2; i <= stot; i++ {
+			value, rest, _ := bytes.Cut(line, []byte(","))
+			if line = rest; i != scur && i != stot {
+				continue
+			}
+			if v, ok := parseNumber(string(value), false); ok {
+				slot := h.cells[i].slot
+				row.numbers[slot] = v
+				row.has.add(slot)
+			}
 		}
 		rows = append(rows, row)
 	}

@@ -15,7 +15,8 @@ func open(rows []Row) []string {
 	for _, r := range rows {
 		if r.Type == Backend {
 			scur, ok := r.Int("scur")
-			out = append(out, fmt.Sprint(r.Proxy, " ", scur, " ", ok))
+			stot, also := r.Int("stot")
+			out = append(out, fmt.Sprint(r.Proxy, " ", scur, " ", ok, " ", stot, " ", also))
 		}
 	}
 	return out
@@ -49,7 +50,8 @@ func TestParseOpenReadsWhatParseReads(t *testing.T) {
 		{"quotes", "# pxname,svname,scur,desc,type,\nbe,BACKEND,7,\"a, b\nc\",1,\n"},
 		{"other orders", "# svname,pxname,type,scur,\nBACKEND,be,1,7,\n"},
 		{"without the comma at the end", "# pxname,svname,scur,type\nbe,BACKEND,7,1\n"},
-		{"an empty number", "# pxname,svname,scur,type,\nbe,BACKEND,,1,\n"},
+		{"an empty number", "# pxname,svname,scur,stot,type,\nbe,BACKEND,,9,1,\n"},
+		{"columns between", "# pxname,svname,qcur,scur,slim,stot,type,\nbe,BACKEND,1,7,2,9,1,\n"},
 		{"nothing but the header", "# pxname,svname,scur,type,\n"},
 	} {
 		rows, err := ParseOpen([]byte(tt.text))
@@ -100,8 +102,8 @@ func TestReadingsOfOpenSessionsMakeTheSameMean(t *testing.T) {
 
 func FuzzParseOpen(f *testing.F) {
 	f.Add([]byte(recordedBackends(f)))
-	f.Add([]byte("# pxname,svname,scur,type,\nbe,BACKEND,7,1,\n\n"))
-	f.Add([]byte("# pxname,svname,scur,type\nbe,BACKEND,7\nbe,BACKEND,7,1,1\n"))
+	f.Add([]byte("# pxname,svname,scur,stot,type,\nbe,BACKEND,7,9,1,\n\n"))
+	f.Add([]byte("# pxname,svname,scur,stot,type\nbe,BACKEND,7,9\nbe,BACKEND,7,9,1,1\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		rows, err := ParseOpen(data)
 		NewSampler().Observe(epoch, []Worker{{PID: 1, Rows: rows}, {PID: 2, Draining: true, Rows: rows}})

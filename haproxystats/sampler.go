@@ -36,9 +36,10 @@ type key struct{ proxy, sv string }
 // NewSampler returns a Sampler that has seen nothing.
 func NewSampler() *Sampler { return &Sampler{series: map[key]*series{}} }
 
-// Observe takes a reading of backends between two points: it goes into scur_mean and scur_max of the next one. All
+// Observe takes a reading of backends between two points: it goes into scur_mean and scur_max of the next one, and what
+// its rows count is counted. All
 // workers must have been read, else the sum would be short: leave the reading out instead. Rows that are no backends
-// are passed over; those of a draining worker must be whole ones, for its counters are taken too.
+// are passed over. Those of a draining worker should be whole ones: it ends soon.
 func (s *Sampler) Observe(at time.Time, workers []Worker) {
 	s.look, s.seen = s.look+1, s.seen[:0]
 	for _, w := range workers {
@@ -52,9 +53,7 @@ func (s *Sampler) Observe(at time.Time, workers []Worker) {
 				s.seen = append(s.seen, sr)
 			}
 			sr.sum += row.numbers[schema.scur]
-			if w.Draining {
-				sr.count(w.PID, row) // it may end before the next point, and takes with it what nobody read
-			}
+			sr.count(w.PID, row) // it may end before the next point, and takes with it what nobody read
 		}
 	}
 	for _, sr := range s.seen {

@@ -57,6 +57,17 @@ func TestReloadLosesNothing(t *testing.T) {
 	}
 }
 
+// A worker may end right after a reload: what was read of it between two points counts.
+func TestWorkerThatEndsBeforeTheNextPointHasBeenCounted(t *testing.T) {
+	s := NewSampler()
+	s.Next(at(0), []Worker{worker(t, 1, false, 5, 1000)})
+	s.Observe(at(0.9), []Worker{worker(t, 1, false, 5, 1900)})
+	got := s.Next(at(1), []Worker{worker(t, 2, false, 5, 100)})
+	if stot := value(t, got, "stot"); stot != 2000 || got[0].ReqRateMean != 1000 {
+		t.Errorf("stot %d, rate %v, want 2000 and 1000", stot, got[0].ReqRateMean)
+	}
+}
+
 func TestWorkerThatCannotBeReadIsNotCountedTwice(t *testing.T) {
 	s := NewSampler()
 	s.Next(at(0), []Worker{worker(t, 2, false, 0, 10), worker(t, 1, true, 0, 100)})

@@ -31,6 +31,7 @@ type series struct {
 // counts is what one worker had counted.
 type counts struct {
 	pid     int
+	taken   int64   // stot at the last point
 	numbers []int64 // by schema.counter: there may be 10,000 servers, and most columns are no counters; as many as its rows had
 }
 
@@ -86,10 +87,11 @@ func (s *series) begin(tick int, at, previous time.Time, r Row) {
 func (s *series) add(pid int, r Row) {
 	first := s.has == slotSet{}
 	s.widen(r)
-	known := s.counted(pid, r)
-	var weight float64
+	w := s.counted(pid, r)
+	known, weight := w.numbers, 0.0
 	if r.has.has(schema.stot) {
-		weight = weigh(known[schema.counter[schema.stot]], r.numbers[schema.stot])
+		weight = weigh(w.taken, r.numbers[schema.stot])
+		w.taken = r.numbers[schema.stot]
 	}
 	for slot := range r.has.all() {
 		if !first && slot >= len(schema.numbers) {
@@ -131,7 +133,7 @@ func (s *series) add(pid int, r Row) {
 // count takes the counters of one worker between two points.
 func (s *series) count(pid int, r Row) {
 	s.widen(r)
-	known := s.counted(pid, r)
+	known := s.counted(pid, r).numbers
 	for slot := range schema.numbers {
 		if schema.merge[slot] == Count && r.has.has(slot) {
 			counted := &known[schema.counter[slot]]
@@ -142,7 +144,7 @@ func (s *series) count(pid int, r Row) {
 }
 
 // counted finds what a worker had counted, by schema.counter, with room for the counters of a row: nothing when it is new.
-func (s *series) counted(pid int, r Row) []int64 {
+func (s *series) counted(pid int, r Row) *counts {
 	i := slices.IndexFunc(s.workers, func(c counts) bool { return c.pid == pid })
 	if i < 0 {
 		i, s.workers = len(s.workers), append(s.workers, counts{pid: pid})
@@ -151,7 +153,7 @@ func (s *series) counted(pid int, r Row) []int64 {
 	if more := schema.countersWithin(r.has.width()) - len(w.numbers); more > 0 {
 		w.numbers = append(w.numbers, make([]int64, more)...)
 	}
-	return w.numbers
+	return w
 }
 
 // increment is what was counted between two readings of one worker. A counter that fell was set back, by `clear

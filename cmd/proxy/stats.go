@@ -115,14 +115,14 @@ func (e *exporter) run(ctx context.Context) {
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastTimeout)
 			defer cancel()
-			e.point(last, time.Now())
+			e.point(last)
 			return
 		case <-timer.C:
 		}
 		if now := time.Now(); now.Before(due) {
-			e.look(ctx, now)
+			e.look(ctx)
 		} else {
-			e.point(ctx, now)
+			e.point(ctx)
 			due = due.Add(e.interval)
 			if late := time.Now(); due.Before(late) {
 				due = late.Add(e.interval) // points that were missed are not made up for
@@ -133,7 +133,7 @@ func (e *exporter) run(ctx context.Context) {
 }
 
 // point makes one point of everything.
-func (e *exporter) point(ctx context.Context, at time.Time) {
+func (e *exporter) point(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	e.effort.blind++
@@ -145,6 +145,7 @@ func (e *exporter) point(ctx context.Context, at time.Time) {
 	if errors.Is(err, context.Canceled) {
 		return // on the way out: the last point is still to come
 	}
+	at := time.Now() // that of the answer: it may have taken long, for during a reload nobody answers
 	e.note(err)
 	var samples []haproxystats.Sample
 	if err == nil {
@@ -241,7 +242,7 @@ func boolInt(b bool) int {
 }
 
 // look takes a reading of the backends between two points. One that is not complete is left out.
-func (e *exporter) look(ctx context.Context, at time.Time) {
+func (e *exporter) look(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	workers, took, complete, err := e.read(ctx, askBackends)
@@ -250,7 +251,7 @@ func (e *exporter) look(ctx context.Context, at time.Time) {
 	}
 	e.note(err)
 	if err == nil && complete {
-		e.shown.observe(at, workers)
+		e.shown.observe(time.Now(), workers)
 		e.effort.backends(took)
 		e.readings++
 	}

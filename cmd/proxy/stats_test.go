@@ -28,6 +28,8 @@ type fakeHAProxy struct {
 	servers int
 	cost    time.Duration // of a reading of the backends; a server costs 5 µs more
 	stot    int
+	since   time.Time // when a steady 1,000 requests a second began; zero: none come
+	back    time.Time // until then the master executes itself again, and who asks has to wait
 
 	asking atomic.Int32
 	asked  map[string]int
@@ -43,6 +45,7 @@ func (f *fakeHAProxy) change(how func()) {
 func (f *fakeHAProxy) Workers(context.Context) ([]haproxy.Worker, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	time.Sleep(time.Until(f.back))
 	if f.away {
 		return nil, errors.New("connection refused")
 	}
@@ -69,7 +72,11 @@ func (f *fakeHAProxy) answer(pid int, command string) (answer []byte, took time.
 	if f.gone[pid] {
 		return nil, 0, fmt.Errorf("ask worker %d: %w", pid, haproxy.ErrNoWorker)
 	}
-	text := fmt.Sprintf("# pxname,svname,scur,stot,type,\napp,BACKEND,5,%d,1,\n", f.stot)
+	stot := f.stot
+	if !f.since.IsZero() {
+		stot += int(time.Since(f.since).Milliseconds())
+	}
+	text := fmt.Sprintf("# pxname,svname,scur,stot,type,\napp,BACKEND,5,%d,1,\n", stot)
 	took = f.cost
 	if command == askAll {
 		var rows strings.Builder
@@ -186,6 +193,30 @@ func TestExporterOutlivesHAProxy(t *testing.T) {
 		if text := log.String(); strings.Count(text, "cannot be read") != 1 || strings.Count(text, "are read again") != 1 {
 			t.Errorf("log:\n%s", text)
 		}
+	})
+}
+
+// During a reload HAProxy does not answer for a while. The rate is that of the time between two answers.
+func TestRateIsSteadyWhileHAProxyKeepsUsWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeHAProxy{workers: oneWorker(), since: time.Now()}
+		export(t, f, &strings.Builder{}, func(e *exporter) {
+			for range 5 {
+				time.Sleep(1990 * time.Millisecond)
+				f.change(func() { f.back = time.Now().Add(600 * time.Millisecond) })
+			}
+			time.Sleep(3 * time.Second)
+			synctest.Wait()
+			points := e.recent.backends["app"].since(0)
+			if len(points) < 10 {
+				t.Errorf("%d points", len(points))
+			}
+			for _, p := range points[1:] {
+				if p.reqRateMean < 990 || p.reqRateMean > 1010 {
+					t.Errorf("a rate of %v, want 1000", p.reqRateMean)
+				}
+			}
+		})
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -131,6 +132,32 @@ func TestOutageOfInfluxHoldsAndIsLoggedOnce(t *testing.T) {
 			t.Errorf("outage logged %d times, its end %d times", a, b)
 		}
 	})
+}
+
+// A hold that begins while another one was just logged is logged when it has lasted; one that ends before is not.
+func TestHoldThatLastsIsLoggedThoughAnotherWasJustBefore(t *testing.T) {
+	var out bytes.Buffer
+	records := &recorder{log: zerolog.New(&out), metrics: newMetrics(prometheus.NewRegistry()), board: newBoard()}
+	subject, start := newSubject(demo(3)), time.Unix(1_767_225_600, 0)
+	var logged []string
+	for second := range 40 {
+		d := policy.Decision{Service: "demo_app", At: start.Add(time.Duration(second) * time.Second), From: 3, To: 3, Verdict: policy.Hold, Held: "bounds"}
+		switch {
+		case second == 3 || second == 30: // for a second, which nobody has to read
+			d.Verdict, d.Held = policy.Steady, ""
+		case second >= 6:
+			d.Held = "pause"
+		}
+		d.Reason = d.Held
+		out.Reset()
+		records.decided(&intent{subject: subject, decision: d})
+		if out.Len() > 0 {
+			logged = append(logged, fmt.Sprint(second, " ", d.Reason))
+		}
+	}
+	if diff := cmp.Diff([]string{"0 bounds", "10 pause", "31 pause"}, logged); diff != "" {
+		t.Errorf("log lines differ (-want +got):\n%s", diff)
+	}
 }
 
 func TestHungInfluxStillKeepsTheBounds(t *testing.T) {
@@ -263,6 +290,40 @@ func TestQueriesAskOnlyForWhatIsNew(t *testing.T) {
 		r.seconds(t, 30)
 		if last := r.influx.reaches[len(r.influx.reaches)-1]; last != widest {
 			t.Errorf("after many queries that took too long one still reaches back %s", last)
+		}
+	})
+}
+
+// A proxy that could not write keeps its points, and sends them a little after InfluxDB answers again.
+func TestPointsThatComeLateAfterAnOutageAreRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(demo(3))
+		r.load["demo_app"] = 290
+		r.seconds(t, 10)
+		stopped := time.Now()
+		r.influx.failure, r.load = errors.New("connection refused"), map[string]float64{}
+		r.seconds(t, 60)
+		r.influx.failure = nil
+		r.seconds(t, 5)
+		for at := stopped; at.Before(time.Now()); at = at.Add(time.Second) {
+			r.influx.write("demo_app", "proxy-1", at, 290)
+		}
+		r.load["demo_app"] = 290
+		r.seconds(t, 20)
+		read := 0
+		for _, s := range r.loop.feed.samples.of("demo_app") {
+			for _, p := range s.Points {
+				if s.Metric == "sessions" && p.At.After(stopped) && p.At.Before(stopped.Add(60*time.Second)) {
+					read++
+				}
+			}
+		}
+		if read < 59 {
+			t.Errorf("%d points of the outage of a minute were read", read)
+		}
+		r.seconds(t, 40)
+		if last := r.influx.reaches[len(r.influx.reaches)-1]; last > widest {
+			t.Errorf("long after the outage a query reaches back %s", last)
 		}
 	})
 }

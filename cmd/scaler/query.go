@@ -26,6 +26,10 @@ const (
 	wideEvery = 10 * time.Second
 )
 
+// lateFor is how long after an outage the wide queries reach back to where it began: the proxies send what they kept within
+// seconds, the oldest first.
+const lateFor = 35 * time.Second
+
 // feed keeps what is measured up to date.
 //
 //	InfluxDB    one query a tick for HAProxy's figures of all services, one every few seconds for those of containers,
@@ -47,6 +51,8 @@ type feed struct {
 	reached    time.Time     // where the query under way begins
 	clauses    []clause      // of that query
 	wide       time.Time     // start of the last wide one
+	outage     time.Time     // before the last outage everything was read
+	over       time.Time     // when that was over; zero: there was none
 	reach      time.Duration // how far back to dare: less after a query that took too long
 	direct     *direct       // nil: the proxies cannot be asked
 	containers *containers   // nil without InfluxDB, as are the queries
@@ -144,6 +150,13 @@ func (f *feed) collect(ctx context.Context) {
 		f.influx.waits(time.Now())
 		return
 	}
+	if f.influx.trouble != "" && o.err == nil && !f.influx.answered.IsZero() {
+		before := f.influx.answered.Add(-overlap)
+		if o.begun.Sub(f.over) < lateFor {
+			before = earlier(before, f.outage) // what was kept in the outage before may not be there yet
+		}
+		f.outage, f.over = before, o.begun
+	}
 	f.influx.did(f.log, o.begun, o.ended, o.err)
 	if o.err != nil {
 		f.reach = max(widest, f.reach/2)
@@ -162,6 +175,9 @@ func (f *feed) from(now time.Time) time.Time {
 		return later(f.influx.answered.Add(-overlap), now.Add(-f.reach))
 	}
 	if now.Sub(f.wide) >= wideEvery {
+		if now.Sub(f.over) < lateFor {
+			return later(earlier(f.outage, now.Add(-widest)), now.Add(-f.reach))
+		}
 		return now.Add(-widest)
 	}
 	from := f.samples.oldest(now).Add(-overlap)

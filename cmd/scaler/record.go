@@ -10,14 +10,15 @@ import (
 )
 
 // sayAgain is the time after which a decision that is no news is written to sluice_scale all the same, and before which
-// a hold is not put into the log twice.
+// no other hold is put into the log: one that lasts is, when the time is over.
 const sayAgain = 10 * time.Second
 
 // announcement is what the world was told last of a subject.
 type announcement struct {
 	decision policy.Decision
 	written  time.Time // to sluice_scale
-	logged   time.Time
+	logged   time.Time // a hold
+	unsaid   bool      // that it is held now, or why, is not in the log yet
 }
 
 // spool takes lines of line protocol, and looks after its own failures.
@@ -47,6 +48,7 @@ func (r *recorder) decided(i *intent) {
 		news = d.News(i.announce.decision)
 	}
 	i.announce.decision = d
+	i.announce.unsaid = d.Verdict == policy.Hold && (news || i.announce.unsaid)
 	switch {
 	case changed:
 		r.log.Info().Str("service", d.Service).Int("from", d.From).Int("to", d.To).Str("verdict", string(d.Verdict)).
@@ -54,9 +56,9 @@ func (r *recorder) decided(i *intent) {
 		if r.notify != nil {
 			r.notify.tell(i.policy.Notify, change{Service: d.Service, Stack: i.service.Stack, From: d.From, To: d.To, Verdict: d.Verdict, Reason: d.Reason, At: d.At})
 		}
-	case news && d.Verdict == policy.Hold && now.Sub(i.announce.logged) >= sayAgain:
+	case i.announce.unsaid && now.Sub(i.announce.logged) >= sayAgain:
 		r.log.Info().Str("service", d.Service).Int("replicas", d.From).Str("reason", d.Reason).Msg("replicas held")
-		i.announce.logged = now
+		i.announce.logged, i.announce.unsaid = now, false
 	}
 	if news || now.Sub(i.announce.written) >= sayAgain {
 		r.points = append(r.points, scalePoint(r.host, i.subject, d))

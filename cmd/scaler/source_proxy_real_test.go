@@ -146,6 +146,7 @@ func bothSourcesAgree(t *testing.T, server *influxtest.Server) {
 		}
 		return missing == ""
 	})
+	fallsBackAndReturns(t, server, api, load, all)
 }
 
 // compare looks at the points that both have, and says what there is too little of.
