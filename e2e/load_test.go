@@ -18,6 +18,17 @@ import (
 // once the load is under way, so that what it changes meets requests.
 func (s *stack) attack(scenario string, meanwhile func()) (r result.Result, err error) {
 	s.t.Helper()
+	return s.assault(scenario, meanwhile, false)
+}
+
+// attackWhile is attack with a load that ends as soon as meanwhile does, however long that takes.
+func (s *stack) attackWhile(scenario string, meanwhile func()) (r result.Result, err error) {
+	s.t.Helper()
+	return s.assault(scenario, meanwhile, true)
+}
+
+func (s *stack) assault(scenario string, meanwhile func(), interrupt bool) (r result.Result, err error) {
+	s.t.Helper()
 	dir := filepath.Join(s.t.TempDir(), "report")
 	said := &speech{began: make(chan struct{})}
 	load := s.command(s.loadtest, "run", "--plain", "--out", dir, filepath.Join("e2e", "testdata", scenario))
@@ -39,6 +50,16 @@ func (s *stack) attack(scenario string, meanwhile func()) (r result.Result, err 
 		return r, fmt.Errorf("the load did not begin: %w", cmp.Or(failed, errors.New("it ended at once")))
 	}
 	meanwhile()
+	if interrupt {
+		select {
+		case <-ended:
+			return r, fmt.Errorf("the load ended before what was done meanwhile: %w", cmp.Or(failed, errors.New("it was too short")))
+		default:
+		}
+		_ = load.Process.Signal(os.Interrupt)
+		<-ended
+		failed = nil // that it was interrupted
+	}
 	<-ended
 	content, err := os.ReadFile(filepath.Join(dir, "result.json"))
 	if err != nil {

@@ -69,11 +69,11 @@ type victim struct {
 func survives(s *stack) {
 	t := s.t
 	var losing []outage
-	r, err := s.attack("outages.yml", func() { losing = s.killAll() })
+	r, err := s.attackWhile("outages.yml", func() { losing = s.killAll() })
 	if err != nil {
 		t.Errorf("the load through the outages: %v", err)
 	}
-	judge(t, r)
+	s.await(patience, "it has one replica again", func() bool { return s.replicas() == 1 && s.decision().Running == 1 })
 	for i, second := range r.Seconds {
 		at := r.Started.Add(time.Duration(i) * time.Second)
 		var cause []string
@@ -104,7 +104,7 @@ const attempts = 3
 func (s *stack) killAll() (losing []outage) {
 	t, started := s.t, time.Now()
 	var back time.Duration // of the last victim
-	s.await(patience, "the load has made it grow", func() bool { return s.replicas() >= 4 })
+	s.await(patience, "the load has made it grow", func() bool { return s.replicas() >= 4 && s.decision().Running >= 4 })
 	for _, v := range []victim{
 		{"the proxy's controller", func() int { return child(s.container("proxy"), " control") }, 2 * time.Second, false, false},
 		{"HAProxy's master", func() int { return child(s.container("proxy"), "haproxy -W") }, 2 * time.Second, true, false},
@@ -134,6 +134,8 @@ func (s *stack) killAll() (losing []outage) {
 			}
 		}
 	}
+	last := time.Now()
+	s.await(patience, "the load goes on for seconds", func() bool { return time.Since(last) > 3*time.Second })
 	t.Logf("all killed and back after %s", time.Since(started).Round(time.Second))
 	return losing
 }

@@ -35,7 +35,7 @@ type Engine interface {
 
 // patience is how long an event may take, and grace how long it may go on after an interrupt.
 const (
-	patience = 30 * time.Second
+	patience = 2 * time.Minute
 	grace    = 2 * time.Second
 )
 

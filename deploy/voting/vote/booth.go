@@ -13,9 +13,6 @@ import (
 	"sluice/deploy/voting/web"
 )
 
-// patience is how long a voter waits for Redis at most. The service's com.df.timeoutServer is longer.
-const patience = 40 * time.Second
-
 // Cookies of the page. They have no path: the browser keeps them for the folder that it asked for, /vote/.
 const (
 	voterCookie  = "voter"
@@ -35,19 +32,20 @@ type queue interface {
 
 // booth shows the page and takes votes.
 type booth struct {
-	name  string
-	queue queue
-	work  time.Duration
-	page  web.Page
-	log   zerolog.Logger
+	name     string
+	queue    queue
+	work     time.Duration
+	patience time.Duration // of a voter who waits for Redis
+	page     web.Page
+	log      zerolog.Logger
 }
 
-func newBooth(name string, q queue, work time.Duration, log zerolog.Logger) (http.Handler, error) {
+func newBooth(name string, q queue, work, patience time.Duration, log zerolog.Logger) (http.Handler, error) {
 	page, err := web.NewPage(pageText)
 	if err != nil {
 		return nil, err
 	}
-	b := booth{name, q, work, page, log}
+	b := booth{name, q, work, patience, page, log}
 	mux := web.Mux(files)
 	mux.HandleFunc("GET /{$}", b.show)
 	mux.HandleFunc("POST /{$}", b.take)
@@ -86,7 +84,7 @@ func (b booth) take(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	ctx, cancel := context.WithTimeout(r.Context(), b.patience)
 	defer cancel()
 	time.Sleep(b.work)
 	if err := b.queue.Put(ctx, v); err != nil {

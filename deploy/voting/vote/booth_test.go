@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -30,7 +31,7 @@ func (h *heap) Put(_ context.Context, v ballot.Vote) error {
 
 func open(t *testing.T, h *heap) http.Handler {
 	t.Helper()
-	b, err := newBooth("vote.1", h, 0, zerolog.Nop())
+	b, err := newBooth("vote.1", h, 0, time.Minute, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}

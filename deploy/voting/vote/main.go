@@ -26,8 +26,9 @@ type commands struct {
 
 type runCommand struct {
 	web.Server
-	Redis string        `env:"REDIS" default:"redis:6379" help:"Address of Redis."`
-	Work  time.Duration `env:"WORK" default:"0s" help:"Time that a vote takes beside queueing it, so that a load of one machine is worth scaling."`
+	Redis    string        `env:"REDIS" default:"redis:6379" help:"Address of Redis."`
+	Work     time.Duration `env:"WORK" default:"0s" help:"Time that a vote takes beside queueing it, so that a load of one machine is worth scaling."`
+	Patience time.Duration `env:"PATIENCE" default:"40s" help:"Time that a voter waits for Redis at most; the service's com.df.timeoutServer is longer."`
 }
 
 func main() {
@@ -46,7 +47,7 @@ func (c runCommand) Run(ctx context.Context) error {
 	pool := line.Open(c.Redis, 20)
 	defer pool.Close()
 	log := c.Logger()
-	booth, err := newBooth(host, Queue{pool}, c.Work, log)
+	booth, err := newBooth(host, Queue{pool}, c.Work, c.Patience, log)
 	if err != nil {
 		return err
 	}
