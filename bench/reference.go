@@ -54,7 +54,7 @@ func floored(text string) (string, error) {
 			b.WriteString(line)
 		}
 	}
-	if lines < 4 {
+	if lines < 5 {
 		return "", fmt.Errorf("found %d lines of the lookup: has the template changed?", lines)
 	}
 	return b.String(), nil

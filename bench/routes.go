@@ -102,6 +102,7 @@ func (b bench) routing(ctx context.Context, n int) ([]row, error) {
 	return []row{
 		paired(name+" against the floor", "requests/s", ours.rates, floor.rates, 0.95, true),
 		paired(name+" against bare", "requests/s", ours.rates, bare.rates, 0.85, true),
+		paired(name+" against a header's choice in our frontend", "requests/s", ours.rates, fixed.rates, 0.95, true),
 		paired(name+", DFP's ACL chain against bare", "requests/s", chain.rates, bare.rates, 0, true),
 		paired(name+", CPU against the floor", "µs", ours.cpus, floor.cpus, 0, false),
 		paired(name+", CPU against bare", "µs", ours.cpus, bare.cpus, 0, false),

@@ -116,7 +116,7 @@ func checkLogFormat(words []string) error {
 
 // askers are the labels and settings that may ask for a directive.
 var askers = map[string]string{
-	"backend": "port httpsPort aclName", "userlist": "users usersSecret USERS", "user": "users usersSecret USERS", "acl": "allowFrom denyFrom redirectFromDomain corsAllowOrigin",
+	"backend": "port httpsPort aclName", "id": "port httpsPort aclName", "userlist": "users usersSecret USERS", "user": "users usersSecret USERS", "acl": "allowFrom denyFrom redirectFromDomain corsAllowOrigin",
 	"balance": "loadBalance balanceGroup", "hash-type": "loadBalance balanceGroup", "cookie": "sessionType", "dynamic-cookie-key": "sessionType",
 	"timeout server": "timeoutServer", "timeout tunnel": "timeoutTunnel timeoutClient timeoutServer", "timeout client": "timeoutClient", "retries": "retries", "retry-on": "retryOn",
 	"option httpchk": "checkPath", "option clitcpka": "clitcpka", "http-check send": "checkPath", "http-check expect": "checkPath",
@@ -234,7 +234,8 @@ func (a auditor) isRaw(line string) bool {
 func (a auditor) auditFrame(line string, words []string) string {
 	text := strings.Join(words, " ")
 	for _, form := range []string{"http-request set-var(txn.be) ", "http-request set-var(txn.path) path,concat(/?)", "http-request set-var(txn.host) ", "http-request unset-var(txn.be) if ",
-		"http-request allow if { var(txn.be) -m found }",
+		"http-request allow if { var(txn.be) -m found }", "http-request allow if { base,concat(/?),map_beg(routes.map),set-var(txn.be) -m found }",
+		"http-request allow if { path,concat(/?),map_beg(", "http-request allow if { var(txn.host),", "http-request allow if { var(txn.path),map_beg(", "http-request allow if { req.hdr(host,1),host_only,lower,rtrim(.),concat(,txn.path),map_beg(", "http-request allow if { dst",
 		// some services make the frontend keep the handover's condition on these
 		"http-request set-header X-Forwarded-For %[var(sess.from)]", "http-request set-header X-Forwarded-For %[src]", "http-request add-header X-Forwarded-For %[src] if trusted",
 		"http-request set-header X-Forwarded-Proto http",

@@ -43,15 +43,15 @@ func TestDiffSaysWhatIsToBeDone(t *testing.T) {
 			"set server web-be80_0/web.1 state maint", "del server web-be80_0/web.1",
 		}},
 		{change: "a path changes, the new one before the old one goes", before: web, after: strings.Replace(web, "/a;b", "/c", 1), commands: []string{
-			"add map routes.map /c/ web-be80_0",
+			"add map routes.map /c/ #1000",
 			`del map routes.map /a\;b/`,
 		}},
 		{change: "a route moves to another service", before: web + "\nservice b\n notify true\n port 80\n servicePath /b",
 			after:    strings.Replace(web, "/a;b", "/c", 1) + "\nservice b\n notify true\n port 80\n servicePath /b,/a;b",
-			commands: []string{`set map routes.map /a\;b/ b-be80_0`, "add map routes.map /c/ web-be80_0"}},
+			commands: []string{`set map routes.map /a\;b/ #1000`, "add map routes.map /c/ #1001"}},
 		{change: "a path becomes a wildcard of a depth in use", before: web + "\nservice b\n notify true\n port 80\n serviceDomain *.b.test",
 			after:    web + "\n serviceDomain *.a.test\nservice b\n notify true\n port 80\n serviceDomain *.b.test",
-			commands: []string{`add map wildcards.map a.test/a\;b/ web-be80_0`, `del map routes.map /a\;b/`}},
+			commands: []string{`add map wildcards.map a.test/a\;b/ #1001`, `del map routes.map /a\;b/`}},
 		{change: "a service comes", before: web, after: web + "\nservice b\n notify true\n port 80\n servicePath /b", reload: "new backend b-be80_0"},
 		{change: "a service goes", before: web + "\nservice b\n notify true\n port 80\n servicePath /b", after: web,
 			reload: "gone backend b-be80_0"},
@@ -60,6 +60,10 @@ func TestDiffSaysWhatIsToBeDone(t *testing.T) {
 		{change: "the port changes and the old one serves until the reload", before: web, after: strings.Replace(web, "port 80", "port 81", 1),
 			reload: "new backend web-be81_0; gone backend web-be80_0"},
 		{change: "a rewrite comes", before: web, after: web + "\n reqPathSearchReplace a,b", reload: "settings of a backend or of the proxy changed"},
+		{change: "the first host comes", before: web, after: web + "\n serviceDomain a.test", reload: "settings of a backend or of the proxy changed"},
+		{change: "another host comes", before: web + "\n serviceDomain a.test", after: web + "\n serviceDomain a.test,b.test", commands: []string{`add map routes.map b.test/a\;b/ #1000`}},
+		{change: "the first route without a host comes", before: web + "\n serviceDomain a.test\nservice b\n notify true\n port 80\n serviceDomain b.test",
+			after: web + "\nservice b\n notify true\n port 80\n serviceDomain b.test", commands: []string{`add map routes.map /a\;b/ #1001`, `del map routes.map a.test/a\;b/`}},
 		{change: "the first wildcard of a depth comes", before: web, after: web + "\n serviceDomain *.a.test", reload: "settings of a backend or of the proxy changed"},
 		{change: "many services come", before: web, after: web + many("m1") + many("m2") + many("m3") + many("m4") + many("m5"),
 			reload: "new backends m1-be80_0, m2-be80_0, m3-be80_0 and 2 more"},
@@ -187,8 +191,11 @@ func execute(t *rapid.T, haproxy *model, plan routing.Plan, after routing.Config
 				if value != routes[file][key] && value != target.maps[file][key] {
 					t.Fatalf("after %q %s leads to %s, which nobody wanted", c.Line, key, value)
 				}
-				if haproxy.backends[value] == nil && value[0] != '@' {
+				if haproxy.backends[haproxy.leads(value)] == nil && value[0] != '@' {
 					t.Fatalf("after %q %s leads to %s, which does not exist", c.Line, key, value)
+				}
+				if value != routes[file][key] && haproxy.leads(value) != target.leads(value) {
+					t.Fatalf("after %q %s leads to %s, which is meant to be %s", c.Line, key, haproxy.leads(value), target.leads(value))
 				}
 			}
 			for key, value := range routes[file] {

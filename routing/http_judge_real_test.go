@@ -58,7 +58,7 @@ func TestNoHTTPLabelBreaksOutOfItsLine(t *testing.T) {
 
 // plainLine is what a line of a backend may be when its quoted words are left out.
 var plainLine = regexp.MustCompile(`^(userlist|backend|    (user|acl|balance|hash-type|cookie|dynamic-cookie-key|timeout|retries|retry-on|compression|option|http-check|stick-table|` +
-	`http-request (deny|track-sc0|redirect|set-var\(txn\.origin\)|return|auth|del-header|set-header|add-header|set-path)|http-response (set-header|add-header|del-header)|server)) ` +
+	`http-request (deny|track-sc0|redirect|set-var\(txn\.origin\)|return|auth|del-header|set-header|add-header|set-path)|http-response (set-header|add-header|del-header)|id|server)) ` +
 	`[A-Za-z0-9_.,:;/$()<>|{}!\[\] -]* # [A-Za-z0-9_.]+( [A-Za-z0-9_.]+)+$`)
 
 var quotedWord = regexp.MustCompile(`'[^']*'("'"'[^']*')*`)

@@ -21,8 +21,10 @@ type lookup struct {
 	lines   []line
 	maps    map[string][]Entry
 	markers int
-	ends    bool // an "allow" ends the work as soon as a backend is found
-	chosen  bool // a line since the last "allow" may have found one
+	ends    bool           // an "allow" ends the work as soon as a backend is found
+	chosen  bool           // a line since the last "allow" may have found one
+	hosts   bool           // there are routes with exact hosts
+	numbers map[string]int // how maps call backends
 }
 
 // line is a line of the frontend, with the service and labels that asked for it; origin is "" for all of them.
@@ -47,14 +49,19 @@ const (
 	unfound = "!{ var(txn.be) -m found }"
 	found   = "{ var(txn.be) -m found }"
 	fastKey = "base,concat(/?)" // the host as it came, which is mostly its normal form
-	hostKey = "var(txn.host),concat(,txn.path)"
+	hostVar = "var(txn.host)"
+	hostKey = hostVar + ",concat(,txn.path)"
 	pathKey = "var(txn.path)"
+
+	hostForm = "req.hdr(host,1),host_only,lower,rtrim(.)" // what txn.host holds: of the same Host that base begins with
+	pathForm = "path,concat(/?)"                          // what txn.path holds
 )
 
-// newLookup reads routes that rank has sorted. Where it may, an "allow" behind each map ends the work, so that most
-// requests meet two lines of it; else each line has to ask whether a backend is found already.
+// newLookup reads routes that rank has sorted. Where it may, an "allow" looks into each map and ends the work, so that most
+// requests meet one line of it; else each line has to ask whether a backend is found already.
 func newLookup(routes []Route, f frame) *lookup {
-	l := &lookup{maps: map[string][]Entry{routesMap: nil}, ends: f.Ends, chosen: f.Early}
+	l := &lookup{maps: map[string][]Entry{routesMap: nil}, ends: f.Ends, chosen: f.Early, numbers: f.Numbers}
+	l.hosts = slices.ContainsFunc(routes, func(r Route) bool { return r.hostRank() == 0 })
 	var steps []step
 	blocks := split(routes, func(r Route) string { return fmt.Sprint(r.Priority, r.Bind) })
 	for i, block := range blocks {
@@ -63,23 +70,51 @@ func newLookup(routes []Route, f frame) *lookup {
 	if len(blocks) == 0 {
 		steps = l.ordinary(nil, ".map")
 	}
-	if len(blocks) == 0 || len(blocks) == 1 && isFast(blocks[0]) {
+	if l.hosts && len(blocks) == 1 && isFast(blocks[0]) {
 		// Keys of routes without host begin with a slash: a request without Host finds them here.
-		l.find(step{key: fastKey, file: routesMap, choices: choicesOf(steps, routesMap)})
+		l.find(step{key: fastKey, file: routesMap, choices: choicesOf(steps, routesMap)}, false)
 	}
-	l.add("", "set-var(txn.path) path,concat(/?)%s", l.condition(""))
-	l.add("", "set-var(txn.host) req.hdr(host),host_only,lower,rtrim(.)%s", l.condition(""))
-	for _, s := range steps {
+	path, host := inline(steps)
+	if path {
+		l.add("", "set-var(txn.path) %s%s", pathForm, l.condition(""))
+	}
+	if host {
+		l.add("", "set-var(txn.host) %s%s", hostForm, l.condition(""))
+	}
+	for i, s := range steps {
 		if s.condition != nil {
 			l.conditional(*s.condition, s.when)
 		} else {
-			l.find(s)
+			l.find(s, i == len(steps)-1)
 		}
 	}
 	if last := len(l.lines) - 1; l.lines[last].text == "http-request allow if "+found {
 		l.lines = l.lines[:last] // nothing is left to be spared
 	}
 	return l
+}
+
+// inline writes the normal form of host or path into the one step that asks for it, where no other does. It tells which of
+// the two need a variable.
+func inline(steps []step) (path, host bool) {
+	hosts, conditions := 0, 0
+	for _, s := range steps {
+		if s.condition != nil {
+			conditions++
+		} else if strings.HasPrefix(s.key, hostVar) {
+			hosts++
+		}
+	}
+	host = conditions > 0 || hosts > 1
+	path = conditions > 0 || hosts > 0 || len(steps) > 1
+	for i, s := range steps {
+		if form, found := strings.CutPrefix(s.key, hostVar); found && !host {
+			steps[i].key = hostForm + form
+		} else if s.key == pathKey && !path {
+			steps[i].key = pathForm
+		}
+	}
+	return path, host
 }
 
 // condition is what a line of the lookup asks for beside when: that nothing is found yet, unless an "allow" has seen to it.
@@ -94,10 +129,10 @@ func (l *lookup) condition(when string) string {
 }
 
 // leave ends the work for requests that have found a backend.
-func (l *lookup) leave(unless string) {
+func (l *lookup) leave() {
 	if l.ends {
-		l.add("", "allow if %s%s", found, unless)
-		l.chosen = unless != ""
+		l.add("", "allow if %s", found)
+		l.chosen = false
 	}
 }
 
@@ -171,14 +206,15 @@ func (l *lookup) block(routes []Route, index int) (steps []step) {
 	return steps
 }
 
-// ordinary sees to it that exact hosts and routes without a host are looked up even while there are none, so that the
-// first such route of a service that is there needs no reload.
+// ordinary sees to it that routes without a host are looked up even while there are none, and exact hosts as soon as one
+// route has one, so that the next such route of a service that is there needs no reload. Where none has a host, nobody
+// pays for looking.
 func (l *lookup) ordinary(steps []step, suffix string) []step {
 	file := "routes" + suffix
 	l.maps[file] = append(l.maps[file], []Entry(nil)...) // HAProxy wants the file
 	host, path := step{key: hostKey, file: file}, step{key: pathKey, file: file}
 	has := func(key string) bool { return slices.ContainsFunc(steps, func(s step) bool { return s.key == key }) }
-	if !has(hostKey) {
+	if l.hosts && !has(hostKey) {
 		steps = append([]step{host}, steps...)
 	}
 	if !has(pathKey) {
@@ -258,7 +294,7 @@ func (l *lookup) fill(file string, routes []Route) (choices []alternative) {
 			entry.Comment = open[0].Service + " " + open[0].Label
 		}
 		if len(open) == 1 && open[0].conditions() == 0 {
-			entry.Value = open[0].Backend
+			entry.Value, entry.Backend = l.name(open[0].Backend)
 		} else {
 			l.markers++
 			entry.Value = fmt.Sprintf("@%d", l.markers)
@@ -268,6 +304,14 @@ func (l *lookup) fill(file string, routes []Route) (choices []alternative) {
 	}
 	slices.SortFunc(l.maps[file], func(a, b Entry) int { return cmp.Compare(a.Key, b.Key) })
 	return choices
+}
+
+// name is what a map calls a backend: its number and, for readers, the name, or the name alone.
+func (l *lookup) name(backend string) (value, meaning string) {
+	if n, ok := l.numbers[backend]; ok {
+		return fmt.Sprintf("#%d", n), backend
+	}
+	return backend, ""
 }
 
 // excluded are the keys below which the route does not count.
@@ -284,22 +328,30 @@ func (r Route) excluded() (keys []string) {
 }
 
 // find looks into a map and then decides between the routes that a marker stands for. A marker that is left has no route
-// whose conditions hold: the search goes on.
-func (l *lookup) find(s step) {
+// whose conditions hold: the search goes on. One line that looks, keeps what it finds and ends the work is cheaper than a
+// line for each; there is nothing to end behind the last one.
+func (l *lookup) find(s step, last bool) {
 	if l.chosen {
-		l.leave("")
+		l.leave()
 	}
-	l.add("", "set-var(txn.be) %s,map_beg(%s)%s", s.key, s.file, l.condition(s.when))
+	key, unless := fmt.Sprintf("%s,map_beg(%s)", s.key, s.file), ""
 	if len(s.choices) > 0 {
-		l.leave(" !{ var(txn.be) -m beg @ }")
+		unless = " !{ var(txn.be) -m beg @ }"
+	}
+	if l.ends && !(last && unless == "") {
+		l.add("", "allow if%s { %s,set-var(txn.be) -m found }%s", s.when, key, unless)
+	} else {
+		l.add("", "set-var(txn.be) %s%s", key, l.condition(s.when))
+	}
+	if len(s.choices) > 0 {
 		for _, c := range s.choices {
 			for _, r := range c.routes {
 				l.add(r.Service+" "+r.Label, "set-var(txn.be) str(%s) if { var(txn.be) -m str %s }%s", r.Backend, c.marker, r.asks())
 			}
 		}
 		l.add("", "unset-var(txn.be) if { var(txn.be) -m beg @ }")
+		l.leave()
 	}
-	l.leave("")
 }
 
 // conditional takes the requests of one route by conditions alone.

@@ -1,6 +1,7 @@
 package routing_test
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -17,6 +18,7 @@ type model struct {
 	shape    string
 	backends map[string]map[string]*modelServer
 	maps     map[string]map[string]string
+	ids      map[string]string // "#1000" -> backend
 }
 
 type modelServer struct {
@@ -27,7 +29,17 @@ type modelServer struct {
 
 // load is a start or a reload.
 func load(c routing.Config) *model {
-	m := &model{shape: c.Shape, backends: map[string]map[string]*modelServer{}, maps: map[string]map[string]string{}}
+	m := &model{shape: c.Shape, backends: map[string]map[string]*modelServer{}, maps: map[string]map[string]string{}, ids: map[string]string{}}
+	backend := ""
+	for line := range strings.Lines(c.Text) {
+		words := strings.Fields(line)
+		switch {
+		case strings.HasPrefix(line, "backend "):
+			backend = words[1]
+		case strings.HasPrefix(line, "    id "):
+			m.ids["#"+words[1]] = backend
+		}
+	}
 	for backend, servers := range c.Servers {
 		m.backends[backend] = map[string]*modelServer{}
 		for _, s := range servers {
@@ -74,6 +86,9 @@ func (m *model) ready(backend string) map[string]bool {
 	}
 	return ready
 }
+
+// leads gives the backend that a value of a map means.
+func (m *model) leads(value string) string { return cmp.Or(m.ids[value], value) }
 
 func (m *model) execute(line string) string {
 	words := words(line)

@@ -56,8 +56,8 @@ type Config struct {
 	Problems []label.Problem
 }
 
-// Entry is one line of a map.
-type Entry struct{ Key, Value, Comment string }
+// Entry is one line of a map. Where Value is a backend's number, Backend is its name.
+type Entry struct{ Key, Value, Comment, Backend string }
 
 // routesMap is the map that every configuration refers to: host/path/ and /path/.
 const routesMap = "routes.map"
@@ -117,6 +117,9 @@ func Render(t Table, s Settings) (Config, error) {
 		if err := templates.ExecuteTemplate(&text, "backend", b); err != nil {
 			return Config{}, fmt.Errorf("render backend %s: %w", b.Name, err)
 		}
+		if id, ok := fixed.Numbers[b.Name]; ok {
+			fmt.Fprintf(&text, "    id %d # %s %s\n", id, b.Service, b.Labels["backend"])
+		}
 		hash.Write([]byte(text.String() + b.HTTP.Servers.String() + b.memberOptions()))
 		backends.WriteString(text.String())
 		for _, server := range b.Servers {
@@ -161,6 +164,9 @@ func (c Config) Files() map[string][]byte {
 	for name, entries := range c.Maps {
 		var b strings.Builder
 		for _, e := range entries {
+			if e.Backend != "" {
+				e.Comment += ": " + e.Backend
+			}
 			fmt.Fprintf(&b, "# %s\n%s %s\n", e.Comment, e.Key, e.Value)
 		}
 		files[name] = []byte(b.String())

@@ -118,7 +118,7 @@ func (j *judge) audit(config routing.Config, table routing.Table, services []rou
 	}
 	for name, entries := range config.Maps {
 		for _, e := range entries {
-			if strings.ContainsAny(e.Key+e.Value+e.Comment, "\n\r\x00") || strings.ContainsAny(e.Key+e.Value, " #\t") || e.Key == "" || e.Value == "" {
+			if strings.ContainsAny(e.Key+e.Value+e.Comment, "\n\r\x00") || strings.ContainsAny(e.Key+strings.TrimPrefix(e.Value, "#"), " #\t") || e.Key == "" || e.Value == "" {
 				return fmt.Sprintf("%s has the entry %+v", name, e)
 			}
 		}

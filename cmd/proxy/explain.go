@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -124,7 +125,7 @@ func linesByLabel(c routing.Config, service string) map[string][]string {
 			keys, ours := strings.CutPrefix(e.Comment, service+" ")
 			for key := range strings.FieldsSeq(keys) {
 				if ours {
-					lines[key] = append(lines[key], fmt.Sprintf("%s: %s %s", file, e.Key, e.Value))
+					lines[key] = append(lines[key], fmt.Sprintf("%s: %s %s", file, e.Key, cmp.Or(e.Backend, e.Value)))
 				}
 			}
 		}
