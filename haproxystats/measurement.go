@@ -93,7 +93,7 @@ var mergeDoc = [...]string{
 	Sum:       "added up over all workers, current and draining",
 	Count:     "what each worker counted, added up; it never falls while the proxy runs, whatever is reloaded",
 	CountOnce: "as count, but only the current worker's: all workers see the same event",
-	Max:       "the highest any worker reported, kept while the proxy runs, never below the added-up gauge it belongs to",
+	Max:       "the highest any worker reported, kept while the proxy runs, never below the added-up gauge it belongs to while there are several",
 	Mean:      "weighted by the sessions each worker took since the last point, or, when there were none, since its start",
 	Youngest:  "the smallest age over all workers, `-1` (never) aside",
 }

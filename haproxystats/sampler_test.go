@@ -57,6 +57,20 @@ func TestReloadLosesNothing(t *testing.T) {
 	}
 }
 
+// HAProxy reads a rate to now, and takes its maximum when a session comes: of one worker both are its own.
+func TestMaximumOfOneWorkerIsItsOwn(t *testing.T) {
+	rows := mustParse(t, "# pxname,svname,scur,stot,rate,rate_max,type,\nbe,BACKEND,1,9,71,70,1,\n")
+	s := NewSampler()
+	for i, row := range []struct {
+		workers []Worker
+		want    int64
+	}{{[]Worker{{PID: 1, Rows: rows}}, 70}, {[]Worker{{PID: 2, Rows: rows}, {PID: 1, Draining: true, Rows: rows}}, 142}} {
+		if got := value(t, s.Next(at(float64(i)), row.workers), "rate_max"); got != row.want {
+			t.Errorf("%d workers: rate_max is %d, want %d", len(row.workers), got, row.want)
+		}
+	}
+}
+
 // A worker may end right after a reload: what was read of it between two points counts.
 func TestWorkerThatEndsBeforeTheNextPointHasBeenCounted(t *testing.T) {
 	s := NewSampler()

@@ -12,6 +12,7 @@ type series struct {
 	key     key
 	typ     Type
 	tick    int       // number of the last point it was in; 0 is none
+	added   int       // workers that were added up for that
 	at      time.Time // time of that point
 	workers []counts
 	open    integral // added-up sessions over time
@@ -72,7 +73,7 @@ func (s *series) begin(tick int, at, previous time.Time, r Row) {
 	if !previous.IsZero() {
 		s.elapsed = at.Sub(previous)
 	}
-	s.tick, s.at = tick, at
+	s.tick, s.at, s.added = tick, at, 0
 	s.typ, s.header = r.Type, r.header
 	if !slices.Equal(s.texts, r.texts) { // texts of its own, or they would keep the whole answer in memory
 		s.texts = make([]string, len(r.texts))
@@ -85,7 +86,8 @@ func (s *series) begin(tick int, at, previous time.Time, r Row) {
 
 // add merges one worker's row into the point. The first one after begin is that of the current worker.
 func (s *series) add(pid int, r Row) {
-	first := s.has == slotSet{}
+	first := s.added == 0
+	s.added++
 	s.widen(r)
 	w := s.counted(pid, r)
 	known, weight := w.numbers, 0.0
@@ -174,7 +176,7 @@ func weigh(before, now int64) float64 {
 // sample closes the point.
 func (s *series) sample() Sample {
 	for slot, of := range schema.of {
-		if of >= 0 && s.has.has(slot) {
+		if of >= 0 && s.added > 1 && s.has.has(slot) { // HAProxy's own maximum may lag behind its own rate
 			s.numbers[slot] = max(s.numbers[slot], s.number(of))
 		}
 	}
