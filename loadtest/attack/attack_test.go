@@ -20,25 +20,24 @@ import (
 func TestRateIsWithinOnePercentOfWhatWasAsked(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer server.Close()
-	s := load(server.URL, 1000, 2*time.Second)
-	got := attack(t, s)
-	if len(got) != 2000 {
-		t.Fatalf("%d requests, want 2000", len(got))
-	}
-	// Whatever the machine does to single requests, they must not drift away, as those of a closed loop would: of the last 500, which a client at
-	// 99 % of the rate would send 15 ms late at least, some leave on time.
 	punctual := time.Hour
-	for _, o := range got {
-		if o.Due >= 1500*time.Millisecond {
-			punctual = min(punctual, o.Sent-o.Due)
+	for range 5 { // attempts: a drift is there each time, a machine that is busy elsewhere is so at times
+		got := attack(t, load(server.URL, 1000, 2*time.Second))
+		if kinds := count(got); kinds[""] != 2000 {
+			t.Fatalf("outcomes of %d requests: %v, want 2000 good ones", len(got), kinds)
+		}
+		// Whatever the machine does to single requests, they must not drift away, as those of a closed loop would: of the last 500, which a client
+		// at 99 % of the rate would send 15 ms late at least, some leave on time.
+		for _, o := range got {
+			if o.Due >= 1500*time.Millisecond {
+				punctual = min(punctual, o.Sent-o.Due)
+			}
+		}
+		if punctual <= 15*time.Millisecond {
+			return
 		}
 	}
-	if punctual > 15*time.Millisecond {
-		t.Errorf("the most punctual of the last 500 requests left %s late", punctual)
-	}
-	if kinds := count(got); kinds[""] != 2000 {
-		t.Errorf("outcomes: %v", kinds)
-	}
+	t.Errorf("the most punctual of the last 500 requests left %s late", punctual)
 }
 
 // A server that stands still for a second delays the requests that were due meanwhile. With one connection, a client that counts from sending

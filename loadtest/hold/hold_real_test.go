@@ -33,7 +33,7 @@ func TestReloadsOfHAProxyLoseConnectionsOnlyWhenItMayNotDrain(t *testing.T) {
 			var mu sync.Mutex
 			count, again, reloaded := map[result.Hold]int{}, 0, 0
 			reload := make(chan struct{})
-			s := &scenario.Scenario{Timeout: time.Minute, Hold: []scenario.Hold{
+			s := &scenario.Scenario{Timeout: 20 * time.Second, Hold: []scenario.Hold{
 				{URL: "ws://" + address + "/", Connections: connections, Rate: 1000, Every: 50 * time.Millisecond, Reopen: true},
 			}}
 			var run sync.WaitGroup

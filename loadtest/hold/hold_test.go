@@ -44,7 +44,7 @@ func (n *notes) add(h result.Held) {
 // hold runs until enough has happened, at most two minutes, with a timeout that is never reached.
 func hold(t *testing.T, h scenario.Hold, enough func(map[result.Hold]int) bool) *notes {
 	t.Helper()
-	return holdWith(t, h, time.Minute, enough)
+	return holdWith(t, h, 20*time.Second, enough)
 }
 
 func holdWith(t *testing.T, h scenario.Hold, timeout time.Duration, enough func(map[result.Hold]int) bool) *notes {

@@ -106,7 +106,7 @@ func moduleRoot(t testing.TB) string {
 var listening = regexp.MustCompile(`Listening on HTTP.* addr=(\S+)`)
 
 // startTimeout is generous: loading Flux on a busy machine takes long.
-const startTimeout = 2 * time.Minute
+const startTimeout = 5 * time.Minute
 
 func (s *Server) run(addr string) {
 	s.t.Helper()
