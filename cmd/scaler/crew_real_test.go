@@ -127,7 +127,9 @@ func watchOver(t *testing.T, s swarm.Service, load float64) *scaling {
 		<-ended
 		if t.Failed() {
 			last, _ := c.loop.recorder.board.get(c.service.Name)
-			t.Logf("the last decision: %s at %s: %s\nlog of the scaler:\n%s", last.Verdict, last.At, last.Reason, c.logged())
+			t.Logf("the last decision: %s at %s from %d replicas: %s\nlog of the scaler:\n%s", last.Verdict, last.At, last.Current, last.Reason, c.logged())
+			services, err := c.swarm.Services(context.Background(), swarm.Filter{})
+			t.Logf("the service now: %+v, %v", services, err)
 		}
 	})
 	return c
@@ -163,6 +165,16 @@ func (c *scaling) sessions(n float64) {
 func (c *scaling) replicas(n int) {
 	c.t.Helper()
 	swarmtest.Wait(c.t, fmt.Sprintf("%d replicas", n), func(context.Context) bool { return swarmtest.Inspect(c.t, c.service.ID).Replicas == n })
+}
+
+// sets counts the steps that were taken between these numbers. A warning about one that failed has the numbers too.
+func (c *scaling) sets(from, to int) (steps int) {
+	for line := range strings.Lines(c.logged()) {
+		if strings.Contains(line, fmt.Sprintf(`"from":%d,"to":%d`, from, to)) && strings.Contains(line, `"message":"replicas set"`) {
+			steps++
+		}
+	}
+	return steps
 }
 
 // says waits until the last decision has these words.

@@ -132,7 +132,7 @@ func stackDeployIsUndone(t *testing.T) {
 		c.decides(2)
 		c.replicas(4)
 	}
-	restored := strings.Count(c.logged(), `"from":1,"to":4`)
+	restored := c.sets(1, 4)
 	if restored != 3 { // the start, and two deployments: none took a detour
 		t.Errorf("from 1 to 4 %d times", restored)
 	}
@@ -180,16 +180,16 @@ func manualScaleAndRollback(t *testing.T) {
 	c := watchOver(t, s, 30)
 	c.replicas(3)
 	docker(t, "service", "scale", "--detach", s.Name+"=1")
-	swarmtest.Wait(t, "the replicas to be given back", func(context.Context) bool { return strings.Count(c.logged(), `"from":1,"to":3`) == 1 })
+	swarmtest.Wait(t, "the replicas to be given back", func(context.Context) bool { return c.sets(1, 3) == 1 })
 	c.replicas(3)
 	docker(t, "service", "scale", "--detach", s.Name+"=4")
 	c.says("tasks starting: hold at 4") // a step down waits for what somebody else has ordered
 	c.replicas(4)
 	c.sessions(40)
 	docker(t, "service", "scale", "--detach", s.Name+"=2")
-	swarmtest.Wait(t, "the replicas to be given back", func(context.Context) bool { return strings.Count(c.logged(), `"from":2,"to":4`) == 1 })
+	swarmtest.Wait(t, "the replicas to be given back", func(context.Context) bool { return c.sets(2, 4) == 1 })
 	swarmtest.Rollback(t, s.ID)
-	swarmtest.Wait(t, "the rollback to be undone", func(context.Context) bool { return strings.Count(c.logged(), `"from":2,"to":4`) == 2 })
+	swarmtest.Wait(t, "the rollback to be undone", func(context.Context) bool { return c.sets(2, 4) == 2 })
 	c.replicas(4)
 	var release []string
 	for _, env := range spec(t, s.ID)["TaskTemplate"].(map[string]any)["ContainerSpec"].(map[string]any)["Env"].([]any) {
