@@ -53,7 +53,7 @@ const (
 	hostKey = hostVar + ",concat(,txn.path)"
 	pathKey = "var(txn.path)"
 
-	hostForm = "req.hdr(host,1),host_only,lower,rtrim(.)" // what txn.host holds: of the same Host that base begins with
+	hostForm = "req.fhdr(host,1),host_only,lower,rtrim(.)" // what txn.host holds: of the same Host that base begins with
 	pathForm = "path,concat(/?)"                          // what txn.path holds
 )
 
