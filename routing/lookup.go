@@ -54,7 +54,7 @@ const (
 	pathKey = "var(txn.path)"
 
 	hostForm = "req.fhdr(host,1),host_only,lower,rtrim(.)" // what txn.host holds: of the same Host that base begins with
-	pathForm = "path,concat(/?)"                          // what txn.path holds
+	pathForm = "path,concat(/?)"                           // what txn.path holds
 )
 
 // newLookup reads routes that rank has sorted. Where it may, an "allow" looks into each map and ends the work, so that most

@@ -17,6 +17,7 @@ import (
 type sources struct {
 	DockerHost string `env:"DOCKER_HOST" placeholder:"ADDRESS" help:"API of a swarm manager; by default the local socket."`
 	daemon.Influx
+	Filter  string   `env:"FILTER" placeholder:"LABEL=VALUE" help:"Scale only services with this label, for example com.docker.stack.namespace=shop, so that several scalers can share a swarm; LABEL alone takes any value. By default all that have labels of scaling."`
 	Proxies []string `env:"PROXIES" placeholder:"HOST:PORT,…" help:"APIs of the proxies, for example tasks.sluice_proxy:8080, all addresses of a name: asked while InfluxDB does not answer, or always where there is none."`
 }
 
@@ -64,6 +65,6 @@ func (s settings) print(log zerolog.Logger) {
 		return "hidden"
 	}
 	log.Info().Str("version", version).Str("docker", s.DockerHost).Str("influx", s.InfluxURL).Str("influxToken", hidden(s.InfluxToken)).
-		Str("influxOrg", s.InfluxOrg).Str("influxBucket", s.InfluxBucket).Strs("proxies", s.Proxies).Str("dir", s.Dir).Stringer("interval", s.Interval).
+		Str("influxOrg", s.InfluxOrg).Str("influxBucket", s.InfluxBucket).Strs("proxies", s.Proxies).Str("filter", s.Filter).Str("dir", s.Dir).Stringer("interval", s.Interval).
 		Int("port", s.Port).Str("apiToken", hidden(s.APIToken)).Msg("settings")
 }

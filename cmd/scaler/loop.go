@@ -36,6 +36,7 @@ type loop struct {
 	recorder *recorder
 	log      zerolog.Logger
 	interval time.Duration
+	filter   swarm.Filter // by default none: labels, aliases and misspelt labels have no key in common
 
 	requests chan request // of the API
 
@@ -141,7 +142,7 @@ func (l *loop) asked() (ids []string, wishes []wish) {
 }
 
 func (l *loop) list(ctx context.Context) error {
-	services, err := l.swarm.Services(ctx, swarm.Filter{}) // labels, aliases and misspelt labels have no key in common
+	services, err := l.swarm.Services(ctx, l.filter)
 	if err != nil {
 		return err
 	}

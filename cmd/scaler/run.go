@@ -46,6 +46,7 @@ func (c *runCommand) Run(ctx context.Context) error {
 	defer closing()
 	feed.gauges = newSourceGauges(registry)
 	l := newLoop(client, feed, r, log, c.Interval)
+	l.filter.Label = c.Filter
 
 	g, ctx := errgroup.WithContext(ctx)
 	if c.InfluxURL != "" {
@@ -101,6 +102,7 @@ func (s sources) once(ctx context.Context) (*loop, []*intent, error) {
 	defer closing()
 	f.side = f.timeout
 	l := newLoop(client, f, &recorder{log: quiet, metrics: newMetrics(prometheus.NewRegistry()), board: newBoard()}, quiet, time.Second)
+	l.filter.Label = s.Filter
 	if err := l.look(ctx); err != nil {
 		return nil, nil, fmt.Errorf("look at the swarm: %w", err)
 	}

@@ -34,6 +34,7 @@ func TestOnTheRealSwarm(t *testing.T) {
 		"manualScaleAndRollback":                       manualScaleAndRollback,
 		"scalesBetweenTheWritesOfOthers":               scalesBetweenTheWritesOfOthers,
 		"tasksThatNeverRun":                            tasksThatNeverRun,
+		"servicesThatTheFilterLeavesOut":               servicesThatTheFilterLeavesOut,
 		"globalServiceAndJobAreRefused":                globalServiceAndJobAreRefused,
 		"serviceIsRemovedMidTick":                      serviceIsRemovedMidTick,
 		"scalerIsKilledAtAnyMoment":                    scalerIsKilledAtAnyMoment,
@@ -199,6 +200,24 @@ func manualScaleAndRollback(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"RELEASE=1", "RELEASE=2"}, release); diff != "" {
 		t.Errorf("the release after the rollback (-want +got):\n%s", diff)
+	}
+}
+
+// A scaler with a filter leaves other services to others, and takes one over as soon as it has the label.
+func servicesThatTheFilterLeavesOut(t *testing.T) {
+	s := swarmtest.Start(t, swarmtest.Service{None: true, Labels: brisk(), Edit: nowhere})
+	swarmtest.Label(t, s.ID, "crew", "other")
+	c := newScaling(t, s, 30)
+	c.loop.filter.Label = "crew=ours"
+	c.loop.tick(t.Context())
+	if _, found := c.loop.recorder.board.get(s.Name); found || c.loop.failure != "" {
+		t.Errorf("it was looked at: %v, failure %q", found, c.loop.failure)
+	}
+	swarmtest.Label(t, s.ID, "crew", "ours")
+	c.loop.stale = true
+	c.loop.tick(t.Context())
+	if got, found := c.loop.recorder.board.get(s.Name); !found {
+		t.Errorf("it was not looked at: %+v, failure %q", got, c.loop.failure)
 	}
 }
 

@@ -49,6 +49,8 @@ func deploy(t *testing.T) *site {
 	s := &site{t: t, root: root, http: swarmtest.FreeAddress(t)}
 	// A folder that stays: what a run that was interrupted left is removed by the next one.
 	s.env = append(os.Environ(), "SLUICE_STATE="+filepath.Join(root, ".sluice", "voting"), "SLUICE_NETWORK="+sluiceStack, "VOTING_STACK="+stackName, "VOTING_SECRET="+secret,
+		// Other tests have services of their own to scale on this swarm.
+		"SLUICE_SCALER_FILTER=com.docker.stack.namespace="+stackName,
 		// A busy engine may take long to start Redis again.
 		"VOTING_PATIENCE=4m", "VOTING_TIMEOUT=300",
 		"SLUICE_HTTP_PORT="+port(s.http), "SLUICE_HTTPS_PORT="+port(swarmtest.FreeAddress(t)), "SLUICE_API_PORT="+port(swarmtest.FreeAddress(t)), "SLUICE_SCALER_PORT="+port(swarmtest.FreeAddress(t)), "SLUICE_INFLUX_PORT="+port(swarmtest.FreeAddress(t)))

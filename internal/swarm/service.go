@@ -42,7 +42,7 @@ type Service struct {
 
 // Filter narrows a list of services. The zero value takes all.
 type Filter struct {
-	Label string // services that carry this label key, whatever its value
+	Label string // services that carry this label: KEY, whatever its value, or KEY=VALUE
 }
 
 // Services lists the services in the engine's order. The engine applies the filter.
