@@ -11,7 +11,8 @@ import (
 // It answers false, and nothing is appended, when the point needs more care.
 func appendPlain(lines []byte, p Point) ([]byte, bool) {
 	b := append(lines, p.Measurement...)
-	if !isPlain(p.Measurement) || len(p.Fields) == 0 || p.At.Before(earliest) || p.At.After(latest) {
+	// A line has no times beyond these; a point without a time is before them.
+	if !isPlain(p.Measurement) || len(p.Fields) == 0 || p.At.Before(time.Unix(0, math.MinInt64)) || p.At.After(time.Unix(0, math.MaxInt64)) {
 		return lines, false
 	}
 	last := ""
@@ -50,16 +51,10 @@ func appendPlain(lines []byte, p Point) ([]byte, bool) {
 	return append(strconv.AppendInt(append(b, ' '), p.At.UnixNano(), 10), '\n'), true
 }
 
-// The times that a line can have; a point without a time is none of them.
-var (
-	earliest = time.Unix(0, math.MinInt64)
-	latest   = time.Unix(0, math.MaxInt64)
-)
-
 // isPlain tells whether a name or value is the same in a line, wherever it stands: visible ASCII but , = " \ and no space.
 func isPlain(s string) bool {
 	for i := range len(s) {
-		if !plain[s[i]] {
+		if c := s[i]; c <= ' ' || c > '~' || c == ',' || c == '=' || c == '"' || c == '\\' {
 			return false
 		}
 	}
@@ -75,10 +70,3 @@ func isPlainText(s string) bool {
 	}
 	return true
 }
-
-var plain = func() (set [256]bool) {
-	for c := '!'; c <= '~'; c++ {
-		set[c] = c != ',' && c != '=' && c != '"' && c != '\\'
-	}
-	return set
-}()
