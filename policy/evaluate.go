@@ -105,9 +105,9 @@ func (e *evaluation) run(d *Decision, steps []step, lead string) {
 }
 
 // tolerance keeps what is near enough. Together with rounding up it leaves a gap between going up from n replicas (need
-// above n × 1.1) and coming back to n (need at most n), so that a steady load finds a number and stays there. It is the
-// rules' own: a step of a threshold is meant, however small. Where a step down waits for stabilization at all, it leaves
-// the tolerance as a margin too: what is left must not be at its target already.
+// above n × 1.05 by default) and coming back to n (need at most n), so that a steady load finds a number and stays
+// there. It is the rules' own: a step of a threshold is meant, however small. Where a step down waits for stabilization
+// at all, it leaves the tolerance as a margin too: what is left must not be at its target already.
 func (e *evaluation) tolerance(want int) (int, string) {
 	current := e.in.Replicas
 	if left := min(current, e.seen.spare); e.seen.ask == want && want < left && e.StabilizeDown > 0 {
@@ -125,7 +125,7 @@ func (e *evaluation) data(want int) (int, string) {
 		return want, ""
 	}
 	if len(e.seen.silent) > 0 {
-		return e.in.Replicas, silences(e.seen.silent)
+		return e.in.Replicas, silences(e.seen.silent, "has been silent for")
 	}
 	if e.seen.lacks != "" {
 		return e.in.Replicas, e.seen.lacks
@@ -136,10 +136,10 @@ func (e *evaluation) data(want int) (int, string) {
 // rate limits the speed.
 func (e *evaluation) rate(want int) (int, string) {
 	if high := e.RateUp.highest(e.now, e.in.Replicas, e.st.Changes); want > high {
-		return high, fmt.Sprintf("rateUp %s allows %d", e.RateUp, high)
+		return high, e.RateUp.allows("rateUp", high)
 	}
 	if low := e.RateDown.lowest(e.now, e.in.Replicas, e.st.Changes); want < low {
-		return low, fmt.Sprintf("rateDown %s allows %d", e.RateDown, low)
+		return low, e.RateDown.allows("rateDown", low)
 	}
 	return want, ""
 }

@@ -19,7 +19,7 @@ func (e *evaluation) stabilization(want int) (int, string) {
 	switch {
 	case want > current && !e.seen.panic && e.StabilizeUp > 0:
 		if seen := e.now.Sub(e.st.Observed.From); seen < e.StabilizeUp {
-			return current, fmt.Sprintf("observed for %s of stabilizeUp %s", span(seen), span(e.StabilizeUp))
+			return current, fmt.Sprintf("observed for only %s of stabilizeUp %s", span(seen), span(e.StabilizeUp))
 		}
 		if r := extreme(e.st.Lowest, e.now, e.StabilizeUp, func(a, b int) bool { return a < b }); r.Replicas < want {
 			return max(current, r.Replicas), e.wantedOnly(r, "stabilizeUp", e.StabilizeUp)
@@ -28,7 +28,7 @@ func (e *evaluation) stabilization(want int) (int, string) {
 		return current, fmt.Sprintf("a jump of the load forbids a step down for %s", span(e.st.PanicUntil.Sub(e.now)))
 	case want < current && e.StabilizeDown > 0:
 		if seen := e.now.Sub(e.st.Complete.From); seen < e.StabilizeDown {
-			return current, fmt.Sprintf("observed for %s of stabilizeDown %s", span(seen), span(e.StabilizeDown))
+			return current, fmt.Sprintf("observed for only %s of stabilizeDown %s", span(seen), span(e.StabilizeDown))
 		}
 		if r := extreme(e.st.Wanted, e.now, e.StabilizeDown, func(a, b int) bool { return a > b }); r.Replicas > want {
 			return min(current, r.Replicas), e.wantedOnly(r, "stabilizeDown", e.StabilizeDown)
@@ -60,9 +60,9 @@ func (e *evaluation) cooldown(want int) (int, string) {
 	if since := e.now.Sub(e.st.Moved); e.OnExternalChange == "adopt" && !e.st.Moved.IsZero() {
 		switch {
 		case want > e.in.Replicas && !e.seen.panic && since < e.CooldownUp:
-			return e.keep("somebody else set %d %s ago (cooldownUp %s)", e.in.Replicas, span(since), span(e.CooldownUp))
+			return e.keep("somebody else set %s %s ago (cooldownUp %s)", count(e.in.Replicas, "replica"), span(since), span(e.CooldownUp))
 		case want < e.in.Replicas && since < e.CooldownDown:
-			return e.keep("somebody else set %d %s ago (cooldownDown %s)", e.in.Replicas, span(since), span(e.CooldownDown))
+			return e.keep("somebody else set %s %s ago (cooldownDown %s)", count(e.in.Replicas, "replica"), span(since), span(e.CooldownDown))
 		}
 	}
 	if len(e.st.Changes) == 0 {

@@ -14,6 +14,9 @@ var (
 	ofRules     = []string{"target", "strategy", "metric", "query", "queryConfig", "upAbove", "downBelow", "replicas"}
 )
 
+// ofDockerScaler is docker-scaler's name of max. Whoever calls it that has alerts that ask for steps, and needs no rule.
+const ofDockerScaler = label.Prefix + "scaleMax"
+
 // rules reads every index as a rule, as a window with other bounds, or as both.
 func (c *checker) rules(p *Policy, values label.Values) {
 	base := values.At(0)
@@ -33,7 +36,8 @@ func (c *checker) rules(p *Policy, values label.Values) {
 		}
 	}
 	if len(groups) == 0 { // the labels without an index are the single rule
-		if slices.ContainsFunc(ofRules, base.Has) || !bounded && !base.Has("upBy") && !base.Has("downBy") {
+		stepped := bounded || base.Has("upBy") || base.Has("downBy") || base.Key("max") == ofDockerScaler
+		if slices.ContainsFunc(ofRules, base.Has) || !stepped {
 			groups = append(groups, base)
 		}
 	}

@@ -124,6 +124,12 @@ func TestProblems(t *testing.T) {
 		{"notify", good + "notify=https://a.example/x,b.example", `com.df.scale.notify: has "b.example", which is no address of http or https, got "https://a.example/x,b.example"`},
 		{"label of an index misspelt", good + "upAbov.2=4", `com.df.scale.upAbov.2: is not a label of Sluice (did you mean upAbove?), got "4"`},
 		{"label of the design", good + "idleReplicas=0", `com.df.scale.idleReplicas: is not supported yet, got "0"`},
+		{"idleAfter", good + "idleAfter=5m", `com.df.scale.idleAfter: is not supported yet, got "5m"`},
+		{"wake", good + "wake=hold", `com.df.scale.wake: is not supported yet, got "hold"`},
+		{"wakeTimeout", good + "wakeTimeout=60s", `com.df.scale.wakeTimeout: is not supported yet, got "60s"`},
+		{"predictModel", good + "predictModel.2=seasonal", `com.df.scale.predictModel.2: is not supported yet, got "seasonal"`},
+		{"predictHorizon", good + "predictHorizon=10m", `com.df.scale.predictHorizon: is not supported yet, got "10m"`},
+		{"predictHistory", good + "predictHistory=168h", `com.df.scale.predictHistory: is not supported yet, got "168h"`},
 		{"indexed label of the design", good + "predictMode.1=x", `com.df.scale.predictMode.1: is not supported yet, got "x"`},
 		{"tolerance", good + "tolerance=1", `com.df.scale.tolerance: must be at least 0 and below 1, got "1"`},
 		{"rate without period", good + "rateUp=4", `com.df.scale.rateUp: is not a list such as 4/15s,100%/15s, or disabled, got "4"`},
@@ -160,6 +166,17 @@ func TestLabelsOfDockerScalerAreAPolicyWithoutRules(t *testing.T) {
 	})
 	if len(got.Rules) > 0 || got.Min != 2 || got.Max != 5 || got.UpBy.Up(2) != 4 || got.DownBy.Down(4) != 3 {
 		t.Errorf("reads %+v", got)
+	}
+}
+
+// In docker-scaler's own example a service has bounds alone, and every step is one replica.
+func TestBoundsOfDockerScalerAloneAreAPolicyWithoutRules(t *testing.T) {
+	got := parse(t, map[string]string{"com.df.scaleMin": "2", "com.df.scaleMax": "4"})
+	if len(got.Rules) > 0 || got.Min != 2 || got.Max != 4 || got.UpBy.Up(2) != 3 || got.DownBy.Down(4) != 3 {
+		t.Errorf("reads %+v", got)
+	}
+	if got := parse(t, map[string]string{"com.df.scaleMax": "4", "com.df.scale.target": "50"}); len(got.Rules) != 1 {
+		t.Errorf("with a target reads %+v", got)
 	}
 }
 

@@ -26,6 +26,14 @@ type Limit struct {
 // String is the rate as its label says it.
 func (r Rate) String() string { return r.text }
 
+// allows says how far a step may go by the label of that name.
+func (r Rate) allows(name string, replicas int) string {
+	if r.Disabled {
+		return name + " is disabled"
+	}
+	return fmt.Sprintf("%s %s allows %d", name, r, replicas)
+}
+
 // parseRate reads `4/15s,100%/15s` or `disabled`.
 func parseRate(raw string) (Rate, error) {
 	r := Rate{text: strings.TrimSpace(raw)}

@@ -9,7 +9,7 @@ import (
 // sections are the whole vocabulary in the order of the documentation.
 var sections = []section{
 	{"Bounds", "", []label.Spec{
-		{Name: "max", Kind: label.Int, Aliases: []string{"com.df.scaleMax"}, Check: atLeast(1), Example: "10",
+		{Name: "max", Kind: label.Int, Aliases: []string{ofDockerScaler}, Check: atLeast(1), Example: "10",
 			Doc: "Most replicas. Required."},
 		{Name: "min", Kind: label.Int, Default: "1", Aliases: []string{"com.df.scaleMin"}, Check: atLeast(1), Example: "2",
 			Doc: "Fewest replicas. Both bounds are kept even when nothing is measured."},
@@ -98,7 +98,7 @@ var sections = []section{
 		{Name: "warmup", Kind: label.Duration, Default: "15s", Check: between(0, time.Hour), Example: "30s",
 			Doc: "Younger tasks forbid a step down, and are not counted as replicas where the target is a `value`."},
 	}},
-	{"When nothing is known", "Missing, old or partial data never takes replicas away unless one of these says so.", []label.Spec{
+	{"When nothing is known", "Missing, old or partial data never takes replicas away unless one of these says so. A proxy that has written nothing to InfluxDB for two minutes counts as gone.", []label.Spec{
 		{Name: "noData", Kind: label.Enum, Default: "hold", Values: []string{"hold", "zero"}, Example: "zero",
 			Doc: "The source answers, and has had no value for two minutes. `hold`: the rule asks for what runs. `zero`: it takes the value for 0."},
 		{Name: "onError", Kind: label.Enum, Default: "hold", Values: []string{"hold", "ignore", "fallback"}, Example: "fallback",
@@ -112,7 +112,7 @@ var sections = []section{
 	}},
 	{"Operation", "", []label.Spec{
 		{Name: "paused", Kind: label.Text, Default: "false", Check: checked(ParsePause), Example: "in",
-			Doc: "`true`: hands off. `in`: no step down. `out`: no step up. A number: keep exactly that many. A pause of the API goes before it."},
+			Doc: "`true`: hands off. `in`: no step down. `out`: no step up. A number between `min` and `max`: keep exactly that many. A pause of the API goes before it."},
 		{Name: "dryRun", Kind: label.Bool, Default: "false", Example: "true",
 			Doc: "Decide and record, change nothing."},
 		{Name: "onExternalChange", Kind: label.Enum, Default: "restore", Values: []string{"restore", "adopt", "pause"}, Example: "adopt",

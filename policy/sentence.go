@@ -65,13 +65,13 @@ func (r Rule) missing(silent []silence) string {
 	if len(silent) == 0 {
 		return fmt.Sprintf("no %s measured within the last %s", r.Metric, span(Lookback))
 	}
-	return fmt.Sprintf("no fresh %s (%s)", r.Metric, silences(silent))
+	return fmt.Sprintf("no fresh %s (%s)", r.Metric, silences(silent, "silent for"))
 }
 
-func silences(silent []silence) string {
+func silences(silent []silence, words string) string {
 	var parts []string
 	for _, s := range silent {
-		parts = append(parts, fmt.Sprintf("%s %s silent for %s", cmp.Or(s.By, "proxy"), s.Proxy, span(s.For)))
+		parts = append(parts, fmt.Sprintf("%s %s %s %s", cmp.Or(s.By, "proxy"), s.Proxy, words, span(s.For)))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -14,7 +14,7 @@ import (
 // checkCommand is for people's own CI: what is wrong with the scaling labels of a stack file, before it is deployed.
 type checkCommand struct {
 	File  string `arg:"" help:"Stack file."`
-	Stack string `help:"Name of the stack that the file will be deployed as; prefixes its services."`
+	Stack string `placeholder:"NAME" help:"Name of the stack that the file will be deployed as; prefixes its services."`
 }
 
 // Run prints what is wrong.
@@ -34,8 +34,12 @@ func check(w io.Writer, file string, content []byte, stack string) error {
 	var problems []label.Problem
 	for _, s := range list {
 		p, any, wrong := policy.Parse(s.Deployed(stack), s.Labels, time.LoadLocation)
-		if problems = append(problems, wrong...); any && p.Enabled && s.Global {
+		problems = append(problems, wrong...)
+		switch scaled := any && p.Enabled; {
+		case scaled && s.Global:
 			problems = append(problems, label.Problem{Service: s.Deployed(stack), Reason: "is a global service, which cannot be scaled"})
+		case scaled && s.Job:
+			problems = append(problems, label.Problem{Service: s.Deployed(stack), Reason: "is a job, which cannot be scaled"})
 		}
 	}
 	return stackfile.Report(w, file, stackfile.Locate(problems, list, stack))

@@ -30,17 +30,26 @@ func TestCheckNamesFileAndLine(t *testing.T) {
         - com.df.scale.schedule=0 8 * * *
         - com.df.scale.scheduleFor=1h
         - com.df.scale.timezone=Europe/Berln
+  nightly:
+    deploy:
+      mode: replicated-job
+      labels: [com.df.scale.max=2, com.df.scale.target=5]
+  left:
+    deploy:
+      mode: replicated-job
+      labels: [com.df.scale.enabled=false]
 `
 	var out strings.Builder
 	err := check(&out, "stack.yml", []byte(content), "shop")
 	want := `stack.yml:6: shop_web: com.df.scale.taget: is not a label of Sluice (did you mean target?), got "10"
 stack.yml:7: shop_node: is a global service, which cannot be scaled
 stack.yml:20: shop_zone: com.df.scale.timezone: is not a time zone such as Europe/Berlin, got "Europe/Berln"
+stack.yml:21: shop_nightly: is a job, which cannot be scaled
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Error(diff)
 	}
-	if err == nil || err.Error() != "stack.yml: 3 problems" {
+	if err == nil || err.Error() != "stack.yml: 4 problems" {
 		t.Errorf("error %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -61,18 +62,22 @@ func (c *explainCommand) Run(ctx context.Context) error {
 	}
 	at := slices.IndexFunc(intents, func(i *intent) bool { return i.service.Name == c.Service })
 	if at < 0 {
-		return fmt.Errorf("no service %q has scaling labels, only: %s", c.Service, cmp.Or(names(intents), "none"))
+		return absent(c.Service, intents)
 	}
 	explain(os.Stdout, intents[at], l.feed.series(time.Now(), c.Service), l.feed.origin(), time.Now())
 	return nil
 }
 
-func names(intents []*intent) string {
+// absent says of which services something could be explained instead.
+func absent(service string, intents []*intent) error {
+	if len(intents) == 0 {
+		return errors.New("no service has scaling labels")
+	}
 	var list []string
 	for _, i := range intents {
 		list = append(list, i.service.Name)
 	}
-	return strings.Join(list, ", ")
+	return fmt.Errorf("no service %q has scaling labels%s, but these have: %s", service, label.DidYouMean(service, list), strings.Join(list, ", "))
 }
 
 // explain is written from the end: first the sentence, then how it came about.
@@ -205,8 +210,11 @@ func explainSeries(w io.Writer, p policy.Policy, series []policy.Series, now tim
 		}
 		age := now.Sub(last[len(last)-1].At.Add(-s.Ahead)).Round(100 * time.Millisecond)
 		fmt.Fprintf(w, "  %s at %s %s, up to %s ago: … %s\n", what, cmp.Or(s.By, "proxy"), s.Proxy, age, strings.Join(values, " "))
-		if s.Ahead != 0 {
-			fmt.Fprintf(w, "    its clock is %s ahead of ours\n", s.Ahead.Round(100*time.Millisecond))
+		switch ahead := s.Ahead.Round(100 * time.Millisecond); {
+		case ahead > 0:
+			fmt.Fprintf(w, "    its clock is %s ahead of ours\n", ahead)
+		case ahead < 0:
+			fmt.Fprintf(w, "    its clock is %s behind ours\n", -ahead)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sluice/internal/swarm"
+	"sluice/policy"
 )
 
 // explained is what `scaler explain` prints after so many seconds under a load.
@@ -80,6 +81,63 @@ The scaler leaves it alone.
 			}
 		})
 	}
+}
+
+func TestExplainOfAServiceWithoutLabelsNamesThoseThatHaveSome(t *testing.T) {
+	list := []*intent{{subject: newSubject(demo(3))}}
+	for service, want := range map[string]string{
+		"demo_ap": `no service "demo_ap" has scaling labels (did you mean demo_app?), but these have: demo_app`,
+		"db":      `no service "db" has scaling labels, but these have: demo_app`,
+	} {
+		if got := absent(service, list).Error(); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	if got := absent("db", nil).Error(); got != "no service has scaling labels" {
+		t.Error(got)
+	}
+}
+
+func TestExplainTellsOfAWrongClock(t *testing.T) {
+	now := time.Unix(1_767_225_600, 0)
+	for ahead, want := range map[time.Duration]string{
+		-3 * time.Second: "  sessions of b at proxy p, up to 300ms ago: … 5\n    its clock is 3s behind ours\n",
+		4 * time.Second:  "  sessions of b at proxy p, up to 300ms ago: … 5\n    its clock is 4s ahead of ours\n",
+		0:                "  sessions of b at proxy p, up to 300ms ago: … 5\n",
+	} {
+		point := policy.Point{At: now.Add(ahead - 300*time.Millisecond), Value: 5}
+		var out strings.Builder
+		explainSeries(&out, policyOf(t, "demo_app", nil), []policy.Series{{Metric: "sessions", Proxy: "p", Backend: "b", Ahead: ahead, Points: []policy.Point{point}}}, now)
+		if diff := cmp.Diff(want, out.String()); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+func TestDecideSaysWhyInATable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broken := demo(1, "min=20")
+		broken.ID, broken.Name = "id2", "broken"
+		r := newRig(demo(3), broken)
+		time.Sleep(time.Second) // the clock is synctest's
+		r.influx.write("demo_app", "proxy-1", time.Now(), 480)
+		if err := r.loop.look(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var out strings.Builder
+		printTable(&out, r.loop.decide(time.Now()))
+		want := `SERVICE   REPLICAS  RUNNING  MIN  MAX  VERDICT  WHY
+broken    1         1        20   10   invalid  com.df.scale.min: must not be above max, 10, got "20"
+demo_app  3 -> 5    3        1    10   up       sessions 480 over 3 replicas is 160 each, target 100: want 5
+`
+		if diff := cmp.Diff(want, out.String()); diff != "" || len(r.swarm.scaled) > 0 {
+			t.Errorf("scaled %v\n%s", r.swarm.scaled, diff)
+		}
+		out.Reset()
+		if printTable(&out, nil); out.String() != "No service has a label com.df.scale.max or any other of the scaler.\n" {
+			t.Error(out.String())
+		}
+	})
 }
 
 func TestExplainTellsEveryLimitAndTheLastChange(t *testing.T) {

@@ -317,7 +317,7 @@ func TestDeadProxyIsNotTakenForAWrongClock(t *testing.T) {
 		r.load["demo_app"] = 50
 		r.seconds(t, 60)
 		s, _ := r.recorder.board.get("demo_app")
-		if len(r.swarm.scaled) > 0 || !strings.Contains(s.Reason, "proxy proxy-2 silent") {
+		if len(r.swarm.scaled) > 0 || !strings.Contains(s.Reason, "proxy proxy-2 has been silent") {
 			t.Errorf("scaled %v: %s", r.swarm.scaled, s.Reason)
 		}
 	})

@@ -7,6 +7,19 @@ import (
 	"time"
 )
 
+// Rules of several services share one query a tick, whatever their metrics and windows.
+func TestOneQueryATickForAllServicesAndRules(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		two, three := demo(2, "metric.1=sessions", "metric.2=queue", "target.2=5", "window.2=30s"), demo(1, "metric=responseTime", "window=1m")
+		two.ID, two.Name, three.ID, three.Name = "id2", "two", "id3", "three"
+		r := newRig(demo(3), two, three)
+		r.seconds(t, 5)
+		if n := len(r.influx.reaches); n != 5 {
+			t.Errorf("%d queries in 5 ticks", n)
+		}
+	})
+}
+
 // A proxy that could not write keeps its points, and sends them a little after InfluxDB answers again.
 func TestPointsThatComeLateAfterAnOutageAreRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -49,6 +49,8 @@ func (r *rig) call(t *testing.T, method, path, body string, header ...string) (i
 func TestScaleOverTheAPI(t *testing.T) {
 	updating := demo(3)
 	updating.Update = "updating"
+	rolling := demo(3)
+	rolling.Update = "rollback_started"
 	global := demo(0)
 	global.Mode = swarm.Global
 	for _, row := range []struct {
@@ -69,6 +71,7 @@ func TestScaleOverTheAPI(t *testing.T) {
 		{"while paused", demo(3, "paused=true"), "", `{"to": 8}`, 200, `"to":8`, 8},
 		{"while kept at a number", demo(3, "paused=3"), "", `{"to": 8}`, 409, `paused at 3: hold at 3`, 3},
 		{"in an update", updating, "", `{"to": 8}`, 409, `an update of the service is in progress: hold at 3`, 3},
+		{"in a rollback", rolling, "", `{"to": 8}`, 409, `an update of the service is in progress: hold at 3`, 3},
 		{"in a dry run", demo(3, "dryRun=true"), "", `{"to": 8}`, 409, `this is a dry run, else scale to 8: hold at 3`, 3},
 		{"switched off", demo(3, "enabled=false"), "", `{"to": 8}`, 409, `enabled is false`, 3},
 		{"global", global, "", `{"to": 8}`, 409, `only a replicated service`, 0},

@@ -21,7 +21,7 @@ func printRuns(w io.Writer, b bench, runs []run) error {
 	var text bytes.Buffer
 	fmt.Fprintf(&text, "One replica carries %.4g, starts in %d s; between %d and %d of them.", b.service.Capacity, b.service.Start, b.service.Min, b.service.Max)
 	if b.rule.Target > 0 {
-		fmt.Fprintf(&text, " Everybody's target is %.4g of %s.", b.rule.Target, b.rule.Metric)
+		fmt.Fprintf(&text, " Everybody's target is %.4g per replica (%s).", b.rule.Target, b.rule.Metric)
 	}
 	text.WriteString("\n\n")
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)

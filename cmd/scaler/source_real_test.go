@@ -218,7 +218,7 @@ func readContainers(t *testing.T, server *influxtest.Server) {
 	p, _, _ := policy.Parse("moved", map[string]string{policy.Prefix + "max": "9", policy.Prefix + "target": "50", policy.Prefix + "metric": "memory", policy.Prefix + "stabilizeDown": "0s"}, time.LoadLocation)
 	in := policy.Input{Replicas: 3, Replicated: true, Tasks: []policy.Task{{Running: true}, {Running: true}, {Running: true}}}
 	f.fill(now, &in, "moved", p)
-	if d, _ := p.Evaluate(now, in, policy.State{}); !strings.Contains(d.Reason, "but Telegraf of node node-4 silent for 45s: hold at 3") {
+	if d, _ := p.Evaluate(now, in, policy.State{}); !strings.Contains(d.Reason, "but Telegraf of node node-4 has been silent for 45s: hold at 3") {
 		t.Errorf("%d: %s", d.To, d.Reason)
 	}
 }

@@ -21,6 +21,7 @@ type Service struct {
 	Lines    map[string]int // label -> line
 	Replicas int            // 1 when the file does not say
 	Global   bool
+	Job      bool     // replicated-job or global-job
 	Networks []string // as the file calls them; nil when it names none
 }
 
@@ -70,6 +71,7 @@ func parseService(name, body *yaml.Node, networks map[string]string) (Service, e
 	}
 	if mode := child(deploy, "mode"); mode != nil {
 		s.Global = mode.Value == "global"
+		s.Job = strings.HasSuffix(mode.Value, "-job")
 	}
 	if replicas := child(deploy, "replicas"); replicas != nil {
 		n, err := strconv.Atoi(replicas.Value)

@@ -45,7 +45,10 @@ services:
   none: {deploy: {replicas: 0}}
   everywhere: {deploy: {mode: global}}
   bare:
-`, []stackfile.Service{{Name: "two", Line: 2, Replicas: 2}, {Name: "none", Line: 3}, {Name: "everywhere", Line: 4, Replicas: 1, Global: true}, {Name: "bare", Line: 5, Replicas: 1}}},
+  once: {deploy: {mode: replicated-job}}
+  oneach: {deploy: {mode: global-job}}
+`, []stackfile.Service{{Name: "two", Line: 2, Replicas: 2}, {Name: "none", Line: 3}, {Name: "everywhere", Line: 4, Replicas: 1, Global: true}, {Name: "bare", Line: 5, Replicas: 1},
+			{Name: "once", Line: 6, Replicas: 1, Job: true}, {Name: "oneach", Line: 7, Replicas: 1, Job: true}}},
 		{"networks as a list and as a mapping, by the names that they have outside", `services:
   list: {networks: [proxy, inner]}
   mapping: {networks: {proxy: {aliases: [x]}, inner: null}}
