@@ -150,6 +150,19 @@ func (f *fleet) follows(on []*nodes.Node, gone []string) {
 	}
 }
 
+// without takes a node away while proxies are under load, and waits until their routes have followed. It answers the load, which
+// goes on, and when the node went.
+func (f *fleet) without(node *nodes.Node, way func(*nodes.Node, testing.TB), proxies ...*nodes.Node) (*load, time.Time) {
+	f.t.Helper()
+	gone := f.tasksOn(node, proxies[0])
+	load := f.load(proxies...)
+	at := time.Now()
+	way(node, f.t)
+	f.follows(proxies, gone)
+	load.followed(at)
+	return load, at
+}
+
 // serves waits until the proxy has given requests to tasks on each of the nodes.
 func (f *fleet) serves(proxy *nodes.Node, on []*nodes.Node) {
 	f.t.Helper()

@@ -40,12 +40,7 @@ const inFlight = 20
 
 func (f *fleet) leaderLost() {
 	leader, other := f.cluster.Nodes[0], f.cluster.Nodes[1]
-	gone := f.tasksOn(leader, other)
-	load := f.load(f.proxies()...)
-	at := time.Now()
-	leader.Lose(f.t)
-	f.follows(f.proxies(), gone)
-	load.followed(at)
+	load, at := f.without(leader, (*nodes.Node).Lose, f.proxies()...)
 	f.leader(f.proxies())
 	f.t.Logf("another manager leads after %s", time.Since(at).Round(10*time.Millisecond))
 	f.create(other, "second", "sluice/demo-app", appArgs("second", 2)...)
@@ -65,12 +60,7 @@ func (f *fleet) leaderLost() {
 
 func (f *fleet) cutOff() {
 	other, node := f.apart()
-	gone := f.tasksOn(node, other)
-	load := f.load(other)
-	at := time.Now()
-	node.Cut(f.t)
-	f.follows([]*nodes.Node{other}, gone)
-	load.followed(at)
+	load, at := f.without(node, (*nodes.Node).Cut, other)
 	inside := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 		return node.Dial(ctx, network, address)
 	}}
@@ -100,25 +90,14 @@ func (f *fleet) cutOff() {
 }
 
 func (f *fleet) killed() {
-	node := f.cluster.Nodes[0]
-	gone := f.tasksOn(node, f.cluster.Nodes[1])
-	load := f.load(f.proxies()...)
-	at := time.Now()
-	node.Kill(f.t)
-	f.follows(f.proxies(), gone)
-	load.followed(at)
+	load, _ := f.without(f.cluster.Nodes[0], (*nodes.Node).Kill, f.proxies()...)
 	load.end(2 * inFlight)
 }
 
 // alone takes the second of three managers away.
 func (f *fleet) alone() {
 	node, other := f.apart()
-	gone := f.tasksOn(node, other)
-	load := f.load(other)
-	at := time.Now()
-	node.Lose(f.t)
-	f.follows([]*nodes.Node{other}, gone)
-	load.followed(at)
+	load, _ := f.without(node, (*nodes.Node).Lose, other)
 	nodes.Await(f.t, "the proxy says that it serves what it knew last", func() bool { return f.health(other.Address(8080)).Status == "degraded" })
 	load.end(inFlight)
 }
