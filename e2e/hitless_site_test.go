@@ -59,7 +59,7 @@ func openSite(t *testing.T, p proxySpec) *site {
 		p.env = append(p.env, "TIMEOUT_HTTP_REQUEST=60", "TIMEOUT_CLIENT=60", "TIMEOUT_SERVER=60", "TIMEOUT_HTTP_KEEP_ALIVE=60")
 	}
 	service := swarmtest.Start(t, swarmtest.Service{Image: "sluice/proxy", Networks: []string{s.network}, Ports: ports, Replicas: p.replicas,
-		Env: append([]string{"NETWORK=" + s.network}, p.env...), Edit: func(spec *dockerswarm.ServiceSpec) { unprobed(spec); p.mount(spec.TaskTemplate.ContainerSpec) }})
+		Env: append([]string{"NETWORK=" + s.network, "DEBUG=true", "DEBUG_ERRORS_ONLY=true"}, p.env...), Edit: func(spec *dockerswarm.ServiceSpec) { unprobed(spec); p.mount(spec.TaskTemplate.ContainerSpec) }})
 	s.proxy = service.ID
 	s.at(swarmtest.Running(t, service.ID, max(1, p.replicas))[0])
 	t.Cleanup(func() {

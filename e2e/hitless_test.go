@@ -105,11 +105,7 @@ func (s *site) tasksComeAndGo(ids []string) {
 
 // reasons are those of all reloads so far, of all proxies of the site.
 func (s *site) reasons() (all []string) {
-	output, err := s.command("docker", "service", "logs", "--raw", s.proxy).CombinedOutput()
-	if err != nil {
-		s.t.Fatalf("read the proxy's log: %v: %s", err, output)
-	}
-	for line := range strings.Lines(string(output)) {
+	for line := range strings.Lines(swarmtest.Log(s.t, s.proxy, 100000)) {
 		var said struct{ Message, Reason string }
 		if json.Unmarshal([]byte(line), &said) == nil && said.Message == "reloaded" { // HAProxy's own lines are no JSON
 			all = append(all, said.Reason)

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -162,17 +163,24 @@ func (s *stack) tell() {
 	s.quote(stackName + "_scaler")
 }
 
-// quote writes the last words of a service of ours, without those of HAProxy: they would bury the failure itself.
+// quote writes the last words of a service of ours, and those of HAProxy about requests that failed.
 func (s *stack) quote(service string) {
-	output, _ := s.command("docker", "service", "logs", "--raw", "--tail", "150", service).CombinedOutput()
-	var own []string
-	for line := range strings.Lines(string(output)) {
-		if strings.HasPrefix(line, "{") {
+	output := swarmtest.Log(s.t, service, 5000)
+	var own, failed []string
+	for line := range strings.Lines(output) {
+		switch {
+		case strings.Contains(line, `"reason":"is not attached to the network`): // the services of other tests
+		case strings.HasPrefix(line, "{"):
 			own = append(own, line)
+		case lost.MatchString(line):
+			failed = append(failed, line)
 		}
 	}
-	s.t.Logf("%s says\n%s", service, strings.Join(own[max(0, len(own)-40):], ""))
+	s.t.Logf("%s says\n%s\n%d requests failed, such as\n%s", service, strings.Join(own[max(0, len(own)-40):], ""), len(failed), strings.Join(failed[:min(len(failed), 20)], ""))
 }
+
+// lost is a line of HAProxy's log about a request that it answered with an error of its own, or not at all.
+var lost = regexp.MustCompile(` (5\d\d|-1) \d+ - - [A-Z]`)
 
 func (s *stack) await(limit time.Duration, what string, holds func() bool) {
 	s.t.Helper()

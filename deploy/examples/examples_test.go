@@ -75,8 +75,7 @@ func newSite(t *testing.T) *site {
 	s.stacks = "sluicetest" + port + "-"
 	t.Cleanup(func() {
 		if t.Failed() {
-			output, _ := exec.Command("docker", "service", "logs", "--raw", "--tail", "100", proxy.Name).CombinedOutput()
-			t.Logf("the proxy says\n%s", output)
+			t.Logf("the proxy says\n%s", swarmtest.Log(t, proxy.Name, 100))
 		}
 	})
 	return s

@@ -144,14 +144,12 @@ func (s *site) status(path string) int {
 
 // tell writes what the parts have to say, for the reader of a failure.
 func (s *site) tell() {
-	for _, args := range [][]string{
-		{"stack", "ps", "--no-trunc", sluiceStack}, {"stack", "ps", "--no-trunc", stackName},
-		{"service", "logs", "--raw", "--tail", "40", stackName + "_vote"}, {"service", "logs", "--raw", "--tail", "40", stackName + "_worker"},
-		{"service", "logs", "--raw", "--tail", "40", stackName + "_result"}, {"service", "logs", "--raw", "--tail", "40", stackName + "_db"},
-		{"service", "logs", "--raw", "--tail", "40", stackName + "_redis"}, {"service", "logs", "--raw", "--tail", "40", sluiceStack + "_scaler"},
-	} {
-		output, _ := s.command("docker", args...).CombinedOutput()
-		s.t.Logf("docker %s\n%s", strings.Join(args, " "), output)
+	for _, stack := range []string{sluiceStack, stackName} {
+		output, _ := s.command("docker", "stack", "ps", "--no-trunc", stack).CombinedOutput()
+		s.t.Logf("docker stack ps %s\n%s", stack, output)
+	}
+	for _, service := range []string{stackName + "_vote", stackName + "_worker", stackName + "_result", stackName + "_db", stackName + "_redis", sluiceStack + "_scaler"} {
+		s.t.Logf("%s says\n%s", service, swarmtest.Log(s.t, service, 40))
 	}
 }
 

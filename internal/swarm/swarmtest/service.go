@@ -6,7 +6,9 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net"
+	"os/exec"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -181,6 +183,19 @@ func RemoveJob(t testing.TB, id string) {
 			t.Errorf("remove container of the job: %v", err)
 		}
 	}
+}
+
+// Log is what the tasks of a service wrote, so many lines of each at most. Engine 20.10 may hold the connection for ever when
+// a task was replaced; then it is what came within 20 s.
+func Log(t testing.TB, service string, lines int) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	output, err := exec.CommandContext(ctx, "docker", "service", "logs", "--raw", "--tail", strconv.Itoa(lines), service).CombinedOutput()
+	if err != nil && ctx.Err() == nil {
+		t.Errorf("read the log of %s: %v: %s", service, err, output)
+	}
+	return string(output)
 }
 
 // Running waits until exactly n tasks of the service are to run, and run. It returns them in the order of slots.
