@@ -41,8 +41,9 @@ func Parse(service string, labels map[string]string, zones Zones) (Policy, bool,
 		Fallback:         Fallback{all.Int("fallbackReplicas"), all.Duration("fallbackAfter"), all.Text("fallbackBehavior")},
 		OnExternalChange: all.Text("onExternalChange"), Notify: all.List("notify"),
 	}
+	c := checker{service: service, zones: zones}
 	if len(problems) > 0 || !p.Enabled {
-		return p, true, problems
+		return p, true, append(problems, c.boundsBeside(problems, p, all)...)
 	}
 	// Every value was read and checked: the errors of these are problems above.
 	p.RateUp, _ = parseRate(all.Text("rateUp"))
@@ -53,10 +54,20 @@ func Parse(service string, labels map[string]string, zones Zones) (Policy, bool,
 	p.RateUp.Tightest = all.Text("rateUpSelect") == "min"
 	p.RateDown.Tightest = all.Text("rateDownSelect") == "min"
 
-	c := checker{service: service, zones: zones}
 	c.rules(&p, values)
 	c.limits(p, all)
 	return p, true, c.problems
+}
+
+// boundsBeside is what is wrong between min and max where other labels cannot be read, so that both are told at once.
+func (c *checker) boundsBeside(problems []label.Problem, p Policy, g label.Group) []label.Problem {
+	unread := func(name string) bool {
+		return slices.ContainsFunc(problems, func(l label.Problem) bool { return l.Label == g.Key(name) })
+	}
+	if p.Enabled && g.Has("max") && !unread("min") && !unread("max") && p.Min > p.Max {
+		c.report(g, "min", "must not be above max, %d", p.Max)
+	}
+	return c.problems
 }
 
 // StateLabel is where the scaler itself keeps what must survive a restart, see State.Encode. It is no part of a policy.

@@ -34,6 +34,28 @@ func TestThreeLabelsAreEnough(t *testing.T) {
 	}
 }
 
+func TestBoundsAreJudgedBesideLabelsThatCannotBeRead(t *testing.T) {
+	for _, c := range []struct {
+		labels map[string]string
+		want   string
+	}{
+		{map[string]string{"com.df.scale.min": "5", "com.df.scale.max": "3", "com.df.scale.target": "many"}, "com.df.scale.min: must not be above max, 3, got \"5\""},
+		{map[string]string{"com.df.scale.min": "5", "com.df.scale.max": "few", "com.df.scale.target": "50"}, ""},
+		{map[string]string{"com.df.scale.min": "5", "com.df.scale.max": "3", "com.df.scale.enabled": "false"}, ""},
+	} {
+		_, _, problems := policy.Parse("go-demo", c.labels, time.LoadLocation)
+		var got string
+		for _, p := range problems {
+			if p.Label == "com.df.scale.min" {
+				got = strings.TrimPrefix(p.String(), "go-demo: ")
+			}
+		}
+		if got != c.want {
+			t.Errorf("%v: %q, want %q", c.labels, got, c.want)
+		}
+	}
+}
+
 func TestUnsuffixedLabelIsTheDefaultOfEveryRule(t *testing.T) {
 	got := parse(t, map[string]string{
 		"com.df.scale.max": "10", "com.df.scale.window": "30s", "com.df.scale.target.1": "50",

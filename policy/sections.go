@@ -98,7 +98,7 @@ var sections = []section{
 		{Name: "warmup", Kind: label.Duration, Default: "15s", Check: between(0, time.Hour), Example: "30s",
 			Doc: "Younger tasks forbid a step down, and are not counted as replicas where the target is a `value`."},
 	}},
-	{"When nothing is known", "Missing, old or partial data never takes replicas away unless one of these says so. A proxy that has written nothing to InfluxDB for two minutes counts as gone.", []label.Spec{
+	{"When nothing is known", "Missing, old or partial data never takes replicas away unless one of these says so. A proxy that writes nothing to InfluxDB is asked itself, and while it has an address and does not answer nothing goes down; where the scaler cannot ask proxies (no `PROXIES`), one that has written nothing for two minutes counts as gone.", []label.Spec{
 		{Name: "noData", Kind: label.Enum, Default: "hold", Values: []string{"hold", "zero"}, Example: "zero",
 			Doc: "The source answers, and has had no value for two minutes. `hold`: the rule asks for what runs. `zero`: it takes the value for 0."},
 		{Name: "onError", Kind: label.Enum, Default: "hold", Values: []string{"hold", "ignore", "fallback"}, Example: "fallback",
@@ -116,7 +116,7 @@ var sections = []section{
 		{Name: "dryRun", Kind: label.Bool, Default: "false", Example: "true",
 			Doc: "Decide and record, change nothing."},
 		{Name: "onExternalChange", Kind: label.Enum, Default: "restore", Values: []string{"restore", "adopt", "pause"}, Example: "adopt",
-			Doc: "Somebody else set the replicas, as `docker stack deploy` does. `restore`: go back to the last decision at once if that was more, even during an update. `adopt`: go on from their number, after a cooldown. `pause`: hands off until the replicas are what was decided, or the labels change."},
+			Doc: "Somebody else set the replicas, as `docker stack deploy` does. `restore`: go back to the last decision at once if that was more, even during an update, which then has nothing left to roll back to (`failure_action: rollback`). `adopt`: go on from their number, after a cooldown and after the update. `pause`: hands off until the replicas are what was decided, or the labels change."},
 		{Name: "notify", Kind: label.List, Check: checkNotify, Example: "https://hooks.example.com/scaled",
 			Doc: "Addresses that get a POST with every change, as JSON: service, from, to, reason."},
 	}},

@@ -15,6 +15,7 @@ const (
 // that keep coming, is the error of the clock. Outages make points older, never younger, so they do not change it soon.
 type clock struct {
 	newest   time.Time // by the proxy's clock
+	written  time.Time // the same, of what InfluxDB has
 	seen     time.Time // newest, when points last arrived
 	arrivals int
 	since    time.Time     // start of this minute

@@ -64,7 +64,7 @@ func (c *explainCommand) Run(ctx context.Context) error {
 	if at < 0 {
 		return absent(c.Service, intents)
 	}
-	explain(os.Stdout, intents[at], l.feed.series(time.Now(), c.Service), l.feed.origin(), time.Now())
+	explain(os.Stdout, intents[at], l.feed.series(time.Now(), c.Service), l.feed.origin(time.Now()), time.Now())
 	return nil
 }
 

@@ -22,7 +22,7 @@ func explained(t *testing.T, s swarm.Service, load float64, seconds int) (text s
 		r.seconds(t, seconds)
 		var out strings.Builder
 		i := &intent{subject: r.loop.subjects["id1"], decision: r.loop.subjects["id1"].decide(time.Now(), r.loop.feed)}
-		explain(&out, i, r.loop.feed.series(time.Now(), "demo_app"), r.loop.feed.origin(), time.Now())
+		explain(&out, i, r.loop.feed.series(time.Now(), "demo_app"), r.loop.feed.origin(time.Now()), time.Now())
 		text = out.String()
 	})
 	return text

@@ -86,7 +86,7 @@ func (l *loop) tick(ctx context.Context) {
 	if at := l.feed.samples.oldest(time.Now()); !at.IsZero() {
 		l.recorder.metrics.lag.Set(time.Since(at).Seconds())
 	}
-	l.recorder.ticked(start, l.failure, l.feed.remark())
+	l.recorder.ticked(start, l.failure, l.feed.remark(time.Now()))
 }
 
 // report logs when the swarm stops answering and when it answers again.
@@ -161,6 +161,9 @@ func (l *loop) list(ctx context.Context) error {
 		subjects[service.ID] = next
 		if next != before {
 			l.welcome(next)
+		}
+		if d, carriedOut := next.found(); carriedOut {
+			l.recorder.decided(&intent{subject: next, decision: d})
 		}
 	}
 	l.subjects, l.listed, l.stale = subjects, time.Now(), false
@@ -246,8 +249,11 @@ func (l *loop) carryOut(ctx context.Context, i *intent) {
 	defer cancel()
 	after := i.state.Applied(time.Now(), i.decision)
 	write := i.scaling(i.decision, after)
-	if i.err = l.swarm.Scale(ctx, i.service.ID, write); i.err == nil {
+	switch i.err = l.swarm.Scale(ctx, i.service.ID, write); {
+	case i.err == nil:
 		i.wrote(write, after)
+	case i.decision.From != i.decision.To && !errors.Is(i.err, swarm.ErrChanged):
+		i.open = attempt{i.decision, write.Now}
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -34,7 +35,8 @@ const lateFor = 35 * time.Second
 //
 //	InfluxDB    one query a tick for HAProxy's figures of all services, one every few seconds for those of containers,
 //	            and the queries of rules
-//	proxies     asked directly for the same figures of HAProxy, while InfluxDB does not answer or where there is none
+//	proxies     asked directly for the same figures of HAProxy, while InfluxDB does not answer or where there is none;
+//	            now and then beside InfluxDB too, for which see source_roll.go
 //
 // Both sources of HAProxy's figures fill the same samples with the same points, so going from one to the other leaves no
 // gap and counts nothing twice.
@@ -111,12 +113,19 @@ func (f *feed) pullHAProxy(ctx context.Context, start time.Time, clauses []claus
 		f.asking.begin(ctx, f.timeout, func(ctx context.Context) ([]influx.Record, error) { return f.reader.Query(ctx, query) })
 		f.reached, f.clauses = from, clauses
 	}
-	if f.direct != nil && (f.reader == nil || f.influx.trouble != "") {
+	switch {
+	case f.direct == nil:
+	case f.askedDirectly():
 		f.direct.begin(ctx, f.timeout, f.samples.keep)
+	default:
+		f.beginRoll(ctx, start)
 	}
 	f.collect(ctx)
 	if f.reader != nil && f.influx.trouble == "" && !f.influx.answered.IsZero() {
 		f.trouble, f.answered = "", f.influx.answered
+		if f.direct != nil {
+			f.endRoll(ctx)
+		}
 		return
 	}
 	f.trouble = f.influx.trouble
@@ -209,7 +218,7 @@ func (f *feed) fill(now time.Time, in *policy.Input, service string, p policy.Po
 		switch {
 		case r.Strategy == "fixed":
 		case ofHAProxy(r.Metric):
-			if lack := f.lacking(); lack != "" {
+			if lack := f.lacking(now); lack != "" {
 				in.Partial[source] = lack
 			}
 		case f.reader == nil:
@@ -222,12 +231,15 @@ func (f *feed) fill(now time.Time, in *policy.Input, service string, p policy.Po
 	}
 }
 
-// lacking says which proxies are not heard while they are asked directly.
-func (f *feed) lacking() string {
-	if !f.askedDirectly() {
+// lacking says which proxies are not measured.
+func (f *feed) lacking(now time.Time) string {
+	switch {
+	case f.direct == nil:
 		return ""
+	case f.askedDirectly():
+		return f.direct.lacking()
 	}
-	return f.direct.lacking
+	return f.absent(now)
 }
 
 // askedDirectly tells whether the proxies are the source of HAProxy's figures.
@@ -236,25 +248,29 @@ func (f *feed) askedDirectly() bool {
 }
 
 // origin says where HAProxy's figures come from.
-func (f *feed) origin() string {
+func (f *feed) origin(now time.Time) string {
 	switch {
 	case f.askedDirectly() && f.reader != nil:
-		return "from " + f.direct.heard() + " directly, " + f.influx.trouble
+		return "from " + f.direct.speakers() + " directly, " + f.influx.trouble
 	case f.askedDirectly():
-		return "from " + f.direct.heard() + " directly"
+		return "from " + f.direct.speakers() + " directly"
+	case f.direct != nil && len(f.unwritten(now)) > 0:
+		return "from InfluxDB, and from " + strings.Join(f.unwritten(now), ", ") + " directly"
 	}
 	return "from InfluxDB"
 }
 
 // remark is what a person should know of the sources; "" when all is well.
-func (f *feed) remark() string {
+func (f *feed) remark(now time.Time) string {
 	switch {
 	case f.trouble != "":
 		return f.trouble
 	case f.reader != nil && f.influx.trouble != "":
 		return f.influx.trouble + ", the proxies are asked directly"
-	case f.lacking() != "":
-		return f.lacking()
+	case f.lacking(now) != "":
+		return f.lacking(now)
+	case f.direct != nil && f.reader != nil && len(f.unwritten(now)) > 0:
+		return "InfluxDB gets no points of " + strings.Join(f.unwritten(now), ", ") + ", asked directly"
 	case f.reader != nil:
 		return f.containers.trouble
 	}

@@ -39,6 +39,9 @@ func (s *samples) add(now time.Time, rows []influx.Record) {
 			server = ""
 		}
 		s.put(service, track{proxy: proxy, backend: row.Tags["proxy"], server: server}, row.Time, c, row.Value)
+		if clk := s.clocks[proxy]; clk != nil {
+			clk.written = later(clk.written, row.Time)
+		}
 	}
 	s.settle(now)
 }

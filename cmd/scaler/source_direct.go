@@ -27,8 +27,9 @@ type direct struct {
 	client *http.Client
 	asking errand[hearing]
 
-	lacking  string // which of them do not answer; "" when all do
-	speaking int    // how many do
+	asked  time.Time // when the last call began; zero: never
+	heard  hearing   // of the last answer
+	called bool      // there was one, good or bad
 
 	// Of the call under way alone:
 	known  map[string]*peer // by address and port
@@ -43,11 +44,15 @@ type peer struct {
 	spoke    time.Time // when there was last something new
 }
 
-// hearing is what the proxies said.
+// hearing is what the proxies said, and which ones said nothing.
 type hearing struct {
-	stats  []proxyStats
-	silent []string // addresses that the name has and that do not answer
+	stats  []proxyStats // gone once they are among the samples
+	spoke  []string     // instances
+	silent []silentPeer // in order of address
 }
+
+// silentPeer is an address that its name has and that does not answer, with the instance that it last had, "" if unknown.
+type silentPeer struct{ address, instance string }
 
 const (
 	lookEvery    = 5 * time.Second // between two looks at the names
@@ -76,6 +81,9 @@ func newDirect(names []string) *direct {
 
 // begin asks all of them for what is new, or for the time to keep.
 func (d *direct) begin(ctx context.Context, timeout, keep time.Duration) {
+	if !d.asking.busy() {
+		d.asked = time.Now()
+	}
 	d.asking.begin(ctx, timeout, func(ctx context.Context) (hearing, error) { return d.ask(ctx, keep) })
 }
 
@@ -86,28 +94,33 @@ func (d *direct) collect(ctx context.Context, log zerolog.Logger, into *samples)
 		return
 	}
 	d.did(log, o.begun, o.ended, o.err)
-	d.speaking, d.lacking = len(o.value.stats), ""
-	if n := len(o.value.silent); n > 0 {
-		d.lacking = fmt.Sprintf("proxy %s does not answer", o.value.silent[0])
-		if n > 1 {
-			d.lacking = fmt.Sprintf("%d of %d proxies do not answer (%s …)", n, n+d.speaking, o.value.silent[0])
-		}
-	}
-	if o.err != nil {
-		return
-	}
 	for _, s := range o.value.stats {
 		s.into(into)
 	}
 	into.settle(o.ended)
+	o.value.stats = nil
+	d.heard, d.called = o.value, true
 }
 
-// heard counts the proxies that answered.
-func (d *direct) heard() string {
-	if d.speaking == 1 {
+// lacking says which proxies are not measured while they are the source; "" when all are.
+func (d *direct) lacking() string {
+	silent, all := d.heard.silent, len(d.heard.silent)+len(d.heard.spoke)
+	switch n := len(silent); n {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprintf("proxy %s does not answer", silent[0].address)
+	default:
+		return fmt.Sprintf("%d of %d proxies do not answer (%s …)", n, all, silent[0].address)
+	}
+}
+
+// speakers counts the proxies that answered.
+func (d *direct) speakers() string {
+	if len(d.heard.spoke) == 1 {
 		return "1 proxy"
 	}
-	return fmt.Sprintf("%d proxies", d.speaking)
+	return fmt.Sprintf("%d proxies", len(d.heard.spoke))
 }
 
 // ask asks every address. An address that its name no longer has is asked on while a policy would wait for it: its proxy
@@ -136,16 +149,16 @@ func (d *direct) ask(ctx context.Context, keep time.Duration) (hearing, error) {
 			defer mu.Unlock()
 			switch {
 			case err == nil:
-				heard.stats = append(heard.stats, stats)
+				heard.stats, heard.spoke = append(heard.stats, stats), append(heard.spoke, stats.Instance)
 			case p.named.Equal(d.looked):
-				heard.silent = append(heard.silent, address)
+				heard.silent = append(heard.silent, silentPeer{address, p.instance})
 				failure = errors.Join(failure, err)
 			}
 			return nil
 		})
 	}
 	_ = g.Wait()
-	slices.Sort(heard.silent)
+	slices.SortFunc(heard.silent, func(a, b silentPeer) int { return strings.Compare(a.address, b.address) })
 	if len(heard.stats) == 0 {
 		if failure == nil {
 			failure = errors.New("no address is known")

@@ -28,21 +28,21 @@ func fallsBackAndReturns(t *testing.T, server *influxtest.Server, api string, lo
 		}
 		return at
 	}
-	until(t, "InfluxDB is the source", func() bool { pull(); return f.origin() == "from InfluxDB" && !newest().IsZero() })
+	until(t, "InfluxDB is the source", func() bool { pull(); return f.origin(time.Now()) == "from InfluxDB" && !newest().IsZero() })
 	server.Stop()
 	stopped := time.Now()
 	until(t, "the proxy is asked in its stead, and points go on", func() bool {
 		pull()
-		return strings.HasPrefix(f.origin(), "from 1 proxy directly, InfluxDB has not answered") && newest().After(stopped.Add(3*time.Second))
+		return strings.HasPrefix(f.origin(time.Now()), "from 1 proxy directly, InfluxDB has not answered") && newest().After(stopped.Add(3*time.Second))
 	})
 	if f.trouble != "" || seen(t, f, time.Now(), "over_http", 1, "metric=requestRate") == "0" {
 		t.Errorf("trouble %q, requestRate %s", f.trouble, seen(t, f, time.Now(), "over_http", 1, "metric=requestRate"))
 	}
-	if want := ", the proxies are asked directly"; !strings.HasSuffix(f.remark(), want) {
-		t.Errorf("said %q, want %q at the end", f.remark(), want)
+	if want := ", the proxies are asked directly"; !strings.HasSuffix(f.remark(time.Now()), want) {
+		t.Errorf("said %q, want %q at the end", f.remark(time.Now()), want)
 	}
 	server.Again()
-	until(t, "InfluxDB is the source again", func() bool { pull(); return f.origin() == "from InfluxDB" })
+	until(t, "InfluxDB is the source again", func() bool { pull(); return f.origin(time.Now()) == "from InfluxDB" })
 	until(t, "InfluxDB and the policies have what the proxy measured meanwhile", func() bool {
 		pull()
 		fresh := realFeed(t, server)

@@ -25,7 +25,14 @@ type subject struct {
 	decided  policy.Decision
 	announce announcement
 	failing  bool           // the last try to set the replicas failed
+	open     attempt        // of which no answer came
 	shown    policy.Verdict // in the metrics
+}
+
+// attempt is a write whose answer was lost: it may have been carried out, or may be yet.
+type attempt struct {
+	decision policy.Decision
+	state    string // that it leaves at the service, which is nobody else's; "": there is none
 }
 
 // newSubject reads the labels; nil when there is none for the scaler.
@@ -62,7 +69,7 @@ func (s *subject) renewed(service swarm.Service) *subject {
 	}
 	next := newSubject(service)
 	if next != nil {
-		next.state = remembered(s.state.Joined(next.state))
+		next.state, next.open = remembered(s.state.Joined(next.state)), s.open
 	}
 	return next
 }
@@ -87,7 +94,17 @@ func (s *subject) wrote(w swarm.Scaling, state policy.State) {
 	s.service.Replicas = w.To
 	s.service.Labels = asked(s.service.Labels)
 	s.service.Labels[w.Label] = w.Now
-	s.state, s.failing = state, false
+	s.state, s.failing, s.open = state, false, attempt{}
+}
+
+// found tells whether the service is as a write left it whose answer was lost, and that write's decision.
+func (s *subject) found() (d policy.Decision, carriedOut bool) {
+	if s.open.state == "" || s.service.Labels[policy.StateLabel] != s.open.state {
+		return d, false
+	}
+	d = s.open.decision
+	s.open, s.failing = attempt{}, false
+	return d, true
 }
 
 // scaling is the write of a decision and of the state after it. It is refused when replicas, state or update are not

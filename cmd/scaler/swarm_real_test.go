@@ -32,6 +32,7 @@ func TestOnTheRealSwarm(t *testing.T) {
 		"stackDeployIsUndone":                          stackDeployIsUndone,
 		"updateInProgressAndOtherLabels":               updateInProgressAndOtherLabels,
 		"manualScaleAndRollback":                       manualScaleAndRollback,
+		"failedUpdateIsRolledBack":                     failedUpdateIsRolledBack,
 		"scalesBetweenTheWritesOfOthers":               scalesBetweenTheWritesOfOthers,
 		"tasksThatNeverRun":                            tasksThatNeverRun,
 		"servicesThatTheFilterLeavesOut":               servicesThatTheFilterLeavesOut,
@@ -59,7 +60,7 @@ func scalingLeavesEverythingElseAndRestartsNoTask(t *testing.T) {
 		t.Errorf("state %q: %v", state, err)
 	}
 	delete(after["Labels"].(map[string]any), policy.StateLabel)
-	after["Mode"], before["Mode"] = nil, nil
+	before["Mode"].(map[string]any)["Replicated"].(map[string]any)["Replicas"] = 2.0
 	if diff := cmp.Diff(before, after); diff != "" {
 		t.Errorf("the specification has changed (-before +after):\n%s", diff)
 	}
@@ -201,6 +202,30 @@ func manualScaleAndRollback(t *testing.T) {
 	if diff := cmp.Diff([]string{"RELEASE=1", "RELEASE=2"}, release); diff != "" {
 		t.Errorf("the release after the rollback (-want +got):\n%s", diff)
 	}
+}
+
+// An update whose tasks fail goes back by itself (failure_action: rollback), because nothing is written until it is over:
+// what is written meanwhile would be what the engine goes back to. Then the load that came gets its replicas.
+func failedUpdateIsRolledBack(t *testing.T) {
+	s := swarmtest.Start(t, swarmtest.Service{Replicas: 2, Labels: brisk(), Edit: func(spec *dockerswarm.ServiceSpec) {
+		spec.UpdateConfig = &dockerswarm.UpdateConfig{Parallelism: 1, Monitor: 2 * time.Second, FailureAction: "rollback"}
+		spec.RollbackConfig = &dockerswarm.UpdateConfig{Parallelism: 1, Monitor: time.Second}
+	}})
+	swarmtest.Running(t, s.ID, 2)
+	c := watchOver(t, s, 15)
+	c.says("steady")
+	swarmtest.Change(t, s.ID, func(spec *dockerswarm.ServiceSpec) { spec.TaskTemplate.ContainerSpec.Args = []string{"check"} }) // fails at once
+	swarmtest.Wait(t, "the update to begin", func(context.Context) bool { return swarmtest.Inspect(t, s.ID).Update == "updating" })
+	c.sessions(30)
+	c.says("an update of the service is in progress: hold at 2")
+	c.replicas(3)
+	if n := c.sets(2, 3); n != 1 {
+		t.Errorf("from 2 to 3 %d times", n)
+	}
+	if args := spec(t, s.ID)["TaskTemplate"].(map[string]any)["ContainerSpec"].(map[string]any)["Args"]; args != nil {
+		t.Errorf("the service still has what failed: %v", args)
+	}
+	swarmtest.Running(t, s.ID, 3)
 }
 
 // A scaler with a filter leaves other services to others, and takes one over as soon as it has the label.
