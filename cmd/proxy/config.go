@@ -23,7 +23,7 @@ type routeSettings struct {
 	HTTPSOnly      bool     `name:"https-only" env:"HTTPS_ONLY" help:"Send requests of services that do not say otherwise to https."`
 	Users          string   `env:"USERS" placeholder:"USER:PASSWORD,…" help:"Who may use services without users of their own; by default everybody."`
 	UsersEncrypted bool     `name:"users-pass-encrypted" env:"USERS_PASS_ENCRYPTED" help:"The passwords of USERS are hashes of crypt(3)."`
-	TrustedProxies []string `env:"TRUSTED_PROXIES" placeholder:"CIDR,…" help:"Front proxies whose X-Forwarded-For and X-Forwarded-Proto are believed and passed on; by default none: what clients say there is replaced."`
+	TrustedProxies []string `env:"TRUSTED_PROXIES" placeholder:"CIDR" help:"Front proxies whose X-Forwarded-For and X-Forwarded-Proto are believed and passed on; by default none: what clients say there is replaced."`
 	Maxconn        int      `env:"MAXCONN" help:"Connections per HAProxy worker; by default what the limit of open files allows."`
 	tlsSettings
 

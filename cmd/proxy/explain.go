@@ -54,7 +54,7 @@ func explain(w io.Writer, name string, services []routing.Service, options routi
 	}
 	problems = withoutSecrets(append(problems, config.Problems...))
 	lines := linesByLabel(config, name)
-	fmt.Fprintf(w, "%s: %d replicas, %d tasks ready\n", name, service.Replicas, len(service.Tasks))
+	fmt.Fprintf(w, "%s: %s, %s running\n", name, count(service.Replicas, "replica"), count(len(service.Tasks), "task"))
 	for _, key := range slices.Sorted(maps.Keys(service.Labels)) {
 		if !strings.HasPrefix(key, label.Prefix) || routing.Labels.Foreign(strings.TrimPrefix(key, label.Prefix)) {
 			continue
@@ -133,15 +133,29 @@ func linesByLabel(c routing.Config, service string) map[string][]string {
 	return lines
 }
 
+// nearest names the services that may be meant; without any, those that there are.
 func nearest(name string, services []routing.Service) string {
-	var near []string
+	const most = 10
+	var near, all []string
 	for _, s := range services {
-		if strings.Contains(s.Name, name) || strings.HasSuffix(name, "_"+s.Name) {
+		if all = append(all, s.Name); strings.Contains(s.Name, name) || strings.HasSuffix(name, "_"+s.Name) {
 			near = append(near, s.Name)
 		}
 	}
-	if len(near) == 0 {
-		return ""
+	switch slices.Sort(all); {
+	case len(near) > 0:
+		return " (did you mean " + strings.Join(near, ", ") + "?)"
+	case len(all) == 0:
+		return "; no service does"
+	case len(all) > most:
+		return fmt.Sprintf("; %s and %d more do", strings.Join(all[:most], ", "), len(all)-most)
 	}
-	return " (did you mean " + strings.Join(near, ", ") + "?)"
+	return "; those that do: " + strings.Join(all, ", ")
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -10,7 +10,7 @@ import (
 
 // tlsSettings say how TLS ends here.
 type tlsSettings struct {
-	PreferredCertificate []string `env:"PREFERRED_CERTIFICATE" placeholder:"NAME,…" help:"Names of certificates, also with * and ?, that come before all others; the first certificate answers clients that no other one fits."`
+	PreferredCertificate []string `env:"PREFERRED_CERTIFICATE" placeholder:"NAME" help:"Names of certificates, also with * and ?, that come before all others; the first certificate answers clients that no other one fits."`
 	CAFile               string   `name:"ca-file" env:"CA_FILE" placeholder:"FILE" help:"Authorities (PEM) that the certificates of clients must come from."`
 	CrtListPath          string   `env:"CRT_LIST_PATH" placeholder:"FILE" help:"HAProxy's own list of certificates, beside those that the proxy finds."`
 	EnableH2             bool     `name:"enable-h2" env:"ENABLE_H2" default:"true" negatable:"" help:"Offer HTTP/2 to TLS clients."`

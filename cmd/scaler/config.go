@@ -18,7 +18,7 @@ type sources struct {
 	DockerHost string `env:"DOCKER_HOST" placeholder:"ADDRESS" help:"API of a swarm manager; by default the local socket."`
 	daemon.Influx
 	Filter  string   `env:"FILTER" placeholder:"LABEL=VALUE" help:"Scale only services with this label, for example com.docker.stack.namespace=shop, so that several scalers can share a swarm; LABEL alone takes any value. By default all that have labels of scaling."`
-	Proxies []string `env:"PROXIES" placeholder:"HOST:PORT,…" help:"APIs of the proxies, for example tasks.sluice_proxy:8080, all addresses of a name: asked while InfluxDB does not answer or lacks the points of one, or always where there is no InfluxDB."`
+	Proxies []string `env:"PROXIES" placeholder:"HOST:PORT" help:"APIs of the proxies, for example tasks.sluice_proxy:8080, all addresses of a name: asked while InfluxDB does not answer or lacks the points of one, or always where there is no InfluxDB."`
 }
 
 func (s sources) validate() error {

@@ -208,7 +208,7 @@ func manualScaleAndRollback(t *testing.T) {
 // what is written meanwhile would be what the engine goes back to. Then the load that came gets its replicas.
 func failedUpdateIsRolledBack(t *testing.T) {
 	s := swarmtest.Start(t, swarmtest.Service{Replicas: 2, Labels: brisk(), Edit: func(spec *dockerswarm.ServiceSpec) {
-		spec.UpdateConfig = &dockerswarm.UpdateConfig{Parallelism: 1, Monitor: 2 * time.Second, FailureAction: "rollback"}
+		spec.UpdateConfig = &dockerswarm.UpdateConfig{Parallelism: 1, Monitor: time.Minute, FailureAction: "rollback"}
 		spec.RollbackConfig = &dockerswarm.UpdateConfig{Parallelism: 1, Monitor: time.Second}
 	}})
 	swarmtest.Running(t, s.ID, 2)
