@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -16,6 +17,7 @@ import (
 // slowSwarm takes its time to list tasks.
 type slowSwarm struct {
 	takes time.Duration
+	each  []time.Duration // of the next listings, the last of which stands; nil: all take takes
 	tasks []swarm.Task
 }
 
@@ -24,9 +26,14 @@ func (s *slowSwarm) Services(context.Context, swarm.Filter) ([]swarm.Service, er
 }
 func (s *slowSwarm) Networks(context.Context) ([]swarm.Network, error) { return nil, nil }
 func (s *slowSwarm) Tasks(ctx context.Context, _ []string) ([]swarm.Task, error) {
-	tasks := s.tasks
+	tasks, takes := s.tasks, s.takes
+	if len(s.each) > 0 {
+		if takes = s.each[0]; len(s.each) > 1 {
+			s.each = s.each[1:]
+		}
+	}
 	select {
-	case <-time.After(s.takes):
+	case <-time.After(takes):
 		return tasks, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
@@ -78,6 +85,51 @@ func TestTheLastListingStandsWhileTheSwarmHangs(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// An engine may need longer than listAgain for each of its answers, and the first one may never come.
+func TestAnEngineThatIsSlowOrHangsIsReadInTheEnd(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		takes  []time.Duration // each attempt; the last one stands for all that follow
+		waited time.Duration
+	}{
+		{"slow", []time.Duration{25 * time.Second}, 25 * time.Second},
+		{"the first attempt hangs", []time.Duration{time.Hour, time.Second}, listAgain + time.Second},
+		{"two hang", []time.Duration{time.Hour, time.Hour, time.Second}, 2*listAgain + time.Second},
+		{"all hang for a time", []time.Duration{time.Hour, time.Hour, time.Hour, time.Hour, time.Second}, 4*listAgain + time.Second},
+	} {
+		for _, known := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, known before: %t", tt.name, known), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					slow := &slowSwarm{tasks: []swarm.Task{runningTask("web", 1, "10.0.0.1")}}
+					l := lister{swarm: slow}
+					if known {
+						if _, err := l.look(t.Context(), time.Now(), false); err != nil {
+							t.Fatal(err)
+						}
+						slow.tasks = append(slow.tasks, runningTask("web", 2, "10.0.0.2"))
+					}
+					slow.each = tt.takes
+					for began := time.Now(); ; time.Sleep(time.Second) {
+						step, cancel := context.WithTimeout(t.Context(), stepTimeout)
+						got, err := l.look(step, time.Now(), false)
+						cancel()
+						if waited := time.Since(began); err == nil && (got.tasks != len(slow.tasks) || waited > tt.waited+awayAfter+2*time.Second || waited < tt.waited) {
+							t.Errorf("%d tasks after %s, want %d after %s", got.tasks, waited, len(slow.tasks), tt.waited)
+						}
+						if err == nil {
+							break
+						}
+						if time.Since(began) > time.Hour {
+							t.Fatal(err)
+						}
+					}
+					synctest.Wait()
+				})
+			})
+		}
 	}
 }
 
