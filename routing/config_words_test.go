@@ -235,7 +235,7 @@ func (a auditor) auditFrame(line string, words []string) string {
 	text := strings.Join(words, " ")
 	for _, form := range []string{"http-request set-var(txn.be) ", "http-request set-var(txn.path) path,concat(/?)", "http-request set-var(txn.host) ", "http-request unset-var(txn.be) if ",
 		"http-request allow if { var(txn.be) -m found }", "http-request allow if { base,concat(/?),map_beg(routes.map),set-var(txn.be) -m found }",
-		"http-request allow if { path,concat(/?),map_beg(", "http-request allow if { var(txn.host),", "http-request allow if { var(txn.path),map_beg(", "http-request allow if { req.fhdr(host,1),host_only,lower,rtrim(.),concat(,txn.path),map_beg(", "http-request allow if { dst",
+		"http-request allow if { path,concat(/?),map_beg(", "http-request allow if { var(txn.host),", "http-request allow if { var(txn.path),map_beg(", "http-request allow if { req.fhdr(host,1),host_only,lower,rtrim(.),", "http-request allow if { dst",
 		// some services make the frontend keep the handover's condition on these
 		"http-request set-header X-Forwarded-For %[var(sess.from)]", "http-request set-header X-Forwarded-For %[src]", "http-request add-header X-Forwarded-For %[src] if trusted",
 		"http-request set-header X-Forwarded-Proto http",

@@ -16,11 +16,12 @@ import (
 
 // Pauses of the loop.
 const (
-	pauseFast    = 50 * time.Millisecond // while something is on its way
-	pauseSlow    = time.Second           // otherwise; longer where the engine needs long to answer
-	pauseBetween = 20 * time.Millisecond // at least, however many events come
-	fastAfter    = time.Second           // an event may come before the lists show what it is about (measured: 130 ms)
-	fastFor      = time.Minute           // a service that never converges is not polled fast for ever
+	pauseFast    = 50 * time.Millisecond  // while something is on its way
+	pauseSlow    = time.Second            // otherwise, longer where the engine needs long to answer
+	pausePerTask = 500 * time.Microsecond // and longer than that where it has many tasks to tell, each of 1.5 KB
+	pauseBetween = 20 * time.Millisecond  // at least, however many events come
+	fastAfter    = time.Second            // an event may come before the lists show what it is about (measured: 130 ms)
+	fastFor      = time.Minute            // a service that never converges is not polled fast for ever
 	stepTimeout  = 30 * time.Second
 )
 
@@ -331,7 +332,7 @@ func (r *reconciler) report(problems []label.Problem) {
 }
 
 // pause is how long to wait without an event: short while something is on its way, for the swarm has no events about
-// tasks, and otherwise so long that listing costs the engine at most a twentieth of its time.
+// tasks, and otherwise so long that listing costs the engine at most a twentieth of its time, and this process a hundredth.
 func (r *reconciler) pause(now time.Time, moving, reloadWaits bool, swarm listing) time.Duration {
 	if !moving {
 		r.unsettled = time.Time{}
@@ -342,7 +343,7 @@ func (r *reconciler) pause(now time.Time, moving, reloadWaits bool, swarm listin
 	if fast || reloadWaits {
 		return max(pauseFast, 2*swarm.took)
 	}
-	return max(pauseSlow, restShare*swarm.cost)
+	return max(pauseSlow, restShare*swarm.cost, time.Duration(swarm.tasks)*pausePerTask)
 }
 
 func (r *reconciler) show(change func(*view)) {
