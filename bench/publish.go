@@ -78,7 +78,8 @@ Where routing misses its goals: of the 4,900 instructions that a request takes m
 services, counted by callgrind), X-Forwarded-For takes 1,360, X-Forwarded-Proto 1,060, the check that no Host holds a slash 830,
 the handover of a worker that leaves 320, and looking a route up instead of reading a name 1,500. With 5,000 services the lookup
 walks a tree that no cache holds. What was tried and gave nothing stands in [ARCHITECTURE.md](../ARCHITECTURE.md). Where the
-controller misses its share of a core with 10,000 servers: half is listing the swarm's tasks every second, half the exporter.
+controller misses its share of a core with 10,000 servers: the exporter takes 3.5 %, listing the swarm's tasks every 5 s and
+looking after what runs the rest.
 
 `
 
