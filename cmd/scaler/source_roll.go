@@ -49,31 +49,29 @@ func (f *feed) unwritten(now time.Time) (instances []string) {
 }
 
 // absent says which proxies neither answer nor write; "" when every address of their names is accounted for. An address
-// that never answered may be that of any proxy that writes.
+// that never answered may be that of any proxy that writes and has no address yet.
 func (f *feed) absent(now time.Time) string {
 	if !f.direct.called {
 		return "the proxies were not asked yet"
 	}
-	heard := f.direct.heard
-	writers := f.samples.writers(now)
-	unheard := len(writers) // writers that have no address yet
-	for _, w := range writers {
-		if slices.Contains(heard.spoke, w) {
-			unheard--
-		}
+	heard, writers := f.direct.heard, f.samples.writers(now)
+	placed := func(w string) bool {
+		return slices.Contains(heard.spoke, w) || slices.ContainsFunc(heard.silent, func(p silentPeer) bool { return p.instance == w })
 	}
+	strangers := len(slices.DeleteFunc(slices.Clone(writers), placed))
 	var missing []string
 	for _, p := range heard.silent {
-		if unheard > 0 && slices.Contains(writers, p.instance) {
-			unheard--
-		} else {
+		switch {
+		case p.instance == "" && strangers > 0:
+			strangers--
+		case p.instance == "" || !slices.Contains(writers, p.instance):
 			missing = append(missing, p.address)
 		}
 	}
-	switch n := len(missing) - max(0, unheard); {
-	case n <= 0:
+	switch n := len(missing); n {
+	case 0:
 		return ""
-	case n == 1:
+	case 1:
 		return fmt.Sprintf("proxy %s neither answers nor writes to InfluxDB", missing[0])
 	default:
 		return fmt.Sprintf("%d of %d proxies neither answer nor write to InfluxDB (%s …)", n, len(heard.silent)+len(heard.spoke), missing[0])

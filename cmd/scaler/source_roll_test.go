@@ -108,7 +108,7 @@ func TestProxyThatFallsSilentIsKnownByItsAddress(t *testing.T) {
 	f.proxies[1].Close()
 	f.now = f.now.Add(time.Second)
 	f.wrote("one", 0, 10)
-	f.wrote("stranger", 0, 10) // cannot stand for an address whose proxy is known, or holds for another one
+	f.wrote("stranger", 0, 10) // does not stand for an address whose proxy is known
 	f.direct.asked = time.Time{}
 	f.decides()
 	if got := f.lacking(f.now); got != "" {
@@ -116,6 +116,7 @@ func TestProxyThatFallsSilentIsKnownByItsAddress(t *testing.T) {
 	}
 	f.now = f.now.Add(2 * policy.Fresh)
 	f.wrote("one", 0, 10)
+	f.wrote("stranger", 0, 10)
 	f.direct.asked = time.Time{}
 	want := fmt.Sprintf("proxy %s neither answers nor writes to InfluxDB", f.proxies[1].Listener.Addr())
 	f.decides()
