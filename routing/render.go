@@ -7,6 +7,7 @@ import (
 	"embed"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"maps"
 	"net/netip"
 	"slices"
@@ -96,7 +97,6 @@ func Render(t Table, s Settings) (Config, error) {
 	head.Lookup = append(head.Lookup, fixed.chosen(t, terminates)...)
 	head.DefaultPath = cmp.Or(s.DefaultPath, "config")
 
-	var text strings.Builder
 	hash := sha256.New()
 	if err := templates.ExecuteTemplate(hash, "head", head); err != nil {
 		return Config{}, fmt.Errorf("render haproxy.cfg: %w", err)
@@ -112,29 +112,40 @@ func Render(t Table, s Settings) (Config, error) {
 		return Config{}, err
 	}
 	hash.Write([]byte(backends.String()))
+	if err := renderBackends(&backends, hash, t.Backends, fixed); err != nil {
+		return Config{}, err
+	}
 	for _, b := range t.Backends {
-		text.Reset()
-		if err := templates.ExecuteTemplate(&text, "backend", b); err != nil {
-			return Config{}, fmt.Errorf("render backend %s: %w", b.Name, err)
-		}
-		if id, ok := fixed.Numbers[b.Name]; ok {
-			fmt.Fprintf(&text, "    id %d # %s %s\n", id, b.Service, b.Labels["backend"])
-		}
-		hash.Write([]byte(text.String() + b.HTTP.Servers.String() + b.memberOptions()))
-		backends.WriteString(text.String())
-		for _, server := range b.Servers {
-			fmt.Fprintf(&backends, "    server %s %s%s\n", server.Name, server.options(b.HTTP.Servers), serverOrigin(b, server))
-		}
 		c.Servers[b.Name] = b.Servers
 	}
 	c.Shape = hex.EncodeToString(hash.Sum(nil)[:8])
 	head.Shape = c.Shape
-	text.Reset()
+	var text strings.Builder
 	if err := templates.ExecuteTemplate(&text, "head", head); err != nil {
 		return Config{}, fmt.Errorf("render haproxy.cfg: %w", err)
 	}
 	c.Text = text.String() + backends.String()
 	return c, nil
+}
+
+// renderBackends writes the backends, and into the hash of the shape all of them but their servers, which come and go at runtime.
+func renderBackends(w *strings.Builder, shape io.Writer, backends []Backend, f frame) error {
+	var text strings.Builder
+	for _, b := range backends {
+		text.Reset()
+		if err := templates.ExecuteTemplate(&text, "backend", b); err != nil {
+			return fmt.Errorf("render backend %s: %w", b.Name, err)
+		}
+		if id, ok := f.Numbers[b.Name]; ok {
+			fmt.Fprintf(&text, "    id %d # %s %s\n", id, b.Service, b.Labels["backend"])
+		}
+		_, _ = io.WriteString(shape, text.String()+b.HTTP.Servers.String()+b.memberOptions()) // a hash takes everything
+		w.WriteString(text.String())
+		for _, server := range b.Servers {
+			fmt.Fprintf(w, "    server %s %s%s\n", server.Name, server.options(b.HTTP.Servers), serverOrigin(b, server))
+		}
+	}
+	return nil
 }
 
 // options is what follows a server's name in haproxy.cfg and in `add server` alike. A server added at runtime takes
