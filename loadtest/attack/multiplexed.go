@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -31,22 +32,32 @@ func newMultiplexed(ctx context.Context, dialer *net.Dialer, config *tls.Config,
 
 func (m multiplexed) close() { m.transport.CloseIdleConnections() }
 
-// send leaves GetBody nil, so the transport cannot send a body a second time. It may send a request without a body again.
+// errUnderWay is why a request with a body is not sent again.
+var errUnderWay = errors.New("the connection was lost with the request under way")
+
+// send lets the transport send a request without a body again, and one with a body as long as none of it has left: a
+// connection that ends in the moment in which it is chosen loses nothing.
 func (m multiplexed) send(q request, deadline time.Time) answer {
 	ctx, cancel := context.WithDeadline(m.ctx, deadline)
 	defer cancel()
-	var attempts, dialed atomic.Int32
+	var sent, dialed atomic.Int32
 	req := q.template.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(c httptrace.GotConnInfo) {
-			attempts.Add(1)
 			if !c.Reused {
 				dialed.Add(1)
 			}
 		},
+		WroteHeaders: func() { sent.Add(1) },
 	}))
 	req.Body = http.NoBody
 	if len(q.body) > 0 {
-		req.Body = io.NopCloser(bytes.NewReader(q.body))
+		req.GetBody = func() (io.ReadCloser, error) {
+			if sent.Load() > 0 {
+				return nil, errUnderWay
+			}
+			return io.NopCloser(bytes.NewReader(q.body)), nil
+		}
+		req.Body, _ = req.GetBody()
 	}
 	var a answer
 	res, err := m.transport.RoundTrip(req)
@@ -55,6 +66,6 @@ func (m multiplexed) send(q request, deadline time.Time) answer {
 		_, err = io.Copy(io.Discard, res.Body)
 		res.Body.Close()
 	}
-	a.err, a.retries, a.dialed = err, max(0, int(attempts.Load())-1), int(dialed.Load())
+	a.err, a.retries, a.dialed = err, max(0, int(sent.Load())-1), int(dialed.Load())
 	return a
 }
