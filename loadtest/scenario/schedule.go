@@ -57,8 +57,11 @@ func (s Schedule) Due(n int) (at time.Duration, phase int) {
 	for i > 0 && s.pieces[i].total() == 0 { // the last one, when rounding left the last request to it
 		i--
 	}
-	p := s.pieces[i]
-	return seconds(min(p.start+min(p.length, p.reach(want-p.before)), s.end)), p.phase
+	p, into := s.pieces[i], 0.0
+	if x := want - p.before; x > 0 { // else it is due where the piece begins
+		into = min(p.length, p.reach(x))
+	}
+	return seconds(min(p.start+into, s.end)), p.phase
 }
 
 // Before counts the requests that are due earlier than t.

@@ -158,6 +158,14 @@ func drawPhases(t *rapid.T) []Phase {
 	return out
 }
 
+// The second request is due where the fifth tooth begins, at rate 0.
+func TestARequestMayBeDueWhereAPieceBegins(t *testing.T) {
+	s := NewSchedule([]Phase{{Kind: Sawtooth, Rates: []float64{0, 50}, Duration: 61 * time.Millisecond, Period: 15 * time.Millisecond}})
+	if at, _ := s.Due(1); s.Len() != 2 || at != 60*time.Millisecond {
+		t.Errorf("%d requests, the second one at %s", s.Len(), at)
+	}
+}
+
 // What is due until a moment is the area under the rate until then, which a sum of thin slices gives without any of the formulas.
 func TestRequestsAreTheAreaUnderTheRate(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
