@@ -74,7 +74,8 @@ func run(ctx context.Context, cfg Config) error {
 	leaving, leave := context.WithCancel(context.Background())
 	defer leave()
 	mux.HandleFunc("/{service}/events", events(leaving, time.Second))
-	server := &http.Server{Addr: cfg.Listen, Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	// It bounds TLS handshakes too, and a client on a machine that is under load may need long for one.
+	server := &http.Server{Addr: cfg.Listen, Handler: mux, ReadHeaderTimeout: time.Minute}
 	server.RegisterOnShutdown(leave)
 	failed := make(chan error, 1)
 	go func() { failed <- listen(server, cfg.TLSName) }()
