@@ -94,12 +94,14 @@ func (d *direct) collect(ctx context.Context, log zerolog.Logger, into *samples)
 		return
 	}
 	d.did(log, o.begun, o.ended, o.err)
+	d.heard, d.called = hearing{spoke: o.value.spoke, silent: o.value.silent}, true
+	if o.err != nil {
+		return
+	}
 	for _, s := range o.value.stats {
 		s.into(into)
 	}
 	into.settle(o.ended)
-	o.value.stats = nil
-	d.heard, d.called = o.value, true
 }
 
 // lacking says which proxies are not measured while they are the source; "" when all are.
