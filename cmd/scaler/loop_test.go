@@ -187,37 +187,6 @@ func TestFailedUpdateIsTriedAgainAndLoggedOnce(t *testing.T) {
 	})
 }
 
-func TestStepWhoseAnswerWasLostIsToldOnceItIsSeen(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(demo(3, "notify=http://hooks.example/scaled"))
-		r.recorder.notify = newNotifier(zerolog.Nop(), r.recorder.metrics)
-		r.load["demo_app"] = 290
-		r.seconds(t, 30) // to 4
-		r.load["demo_app"] = 480
-		r.swarm.lose = true
-		r.seconds(t, 20)
-		if diff := cmp.Diff([]string{"demo_app 3->4", "demo_app 4->5"}, r.swarm.scaled); diff != "" {
-			t.Errorf("changes differ (-want +got):\n%s", diff)
-		}
-		if failed, set := r.logged("replicas could not be set, trying again"), r.logged("replicas set"); failed != 1 || set != 2 {
-			t.Errorf("%d failures and %d changes in the log:\n%s", failed, set, r.out)
-		}
-		if n := len(r.recorder.notify.queue); n != 2 {
-			t.Errorf("webhooks are told of %d changes", n)
-		}
-		s, _ := r.recorder.board.get("demo_app")
-		told := 0
-		for _, d := range s.Decisions {
-			if d.From == 4 && d.To == 5 {
-				told++
-			}
-		}
-		if told != 1 || s.Current != 5 {
-			t.Errorf("told %d times on the API: %+v", told, s)
-		}
-	})
-}
-
 func TestBrokenBoundIsMendedAfterAHint(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(demo(3))
