@@ -94,9 +94,13 @@ func (s *samples) of(service string) []policy.Series {
 	return list
 }
 
-// tcp tells whether the service has a backend that counts no answers: those of TCP.
+// tcp tells whether the service has a backend that counts no answers: those of TCP. Of the newest point InfluxDB may not
+// have written every field yet, so the one before it has a say.
 func (s *samples) tcp(service string) bool {
-	return slices.ContainsFunc(s.services[service], func(t *track) bool { return t.server == "" && math.IsNaN(t.value(reqTot, len(t.at)-1)) })
+	return slices.ContainsFunc(s.services[service], func(t *track) bool {
+		last := len(t.at) - 1
+		return t.server == "" && math.IsNaN(t.value(reqTot, last)) && math.IsNaN(t.value(reqTot, max(0, last-1)))
+	})
 }
 
 // oldest is the time of the newest point of the proxy that is most behind; zero when none is known. Proxies that have

@@ -250,6 +250,29 @@ func TestOlderProxyMeasuresLess(t *testing.T) {
 	}
 }
 
+func TestPointThatIsNotWrittenWholeHasNoOtherRate(t *testing.T) {
+	samples, now := newSamples(), time.Now()
+	samples.want(wishes("requestRate errorRate", "app"), ofHAProxy)
+	from := track{proxy: "one", backend: "app-be80_1"}
+	for second, columns := range []map[column]float64{
+		{reqRateMean: 5, stot: 0, reqTot: 0, answers5xx: 0, econ: 0, eresp: 0},
+		{reqRateMean: 5, stot: 10, reqTot: 10, answers5xx: 5, econ: 0, eresp: 0},
+		{stot: 20, econ: 0, eresp: 0},
+	} {
+		for c, v := range columns {
+			samples.put("app", from, now.Add(time.Duration(second)*time.Second), c, v)
+		}
+	}
+	if samples.tcp("app") {
+		t.Error("a service over HTTP is taken for one over TCP")
+	}
+	for _, s := range samples.of("app") {
+		if s.Metric == "requestRate" && len(s.Points) != 2 {
+			t.Errorf("the rates are %+v", s.Points)
+		}
+	}
+}
+
 func TestServersOfASharedBackendStandForTheirService(t *testing.T) {
 	now := time.Now()
 	one := startProxy(t, "one")

@@ -102,11 +102,14 @@ func level(of func(*track, int) (float64, float64, bool)) func(*track, int) (flo
 	}
 }
 
+// arrivals are what the proxy measured of a backend, and by how much the counter of a server grew, of which it measures no
+// rate. A backend's counter is no substitute: where a query meets a point that InfluxDB has not written whole, the rate
+// would be another one until the next query.
 func arrivals(t *track, i int) (float64, float64, bool) {
-	if v := t.value(reqRateMean, i); !math.IsNaN(v) {
-		return v, 0, true
+	if t.server != "" {
+		return rate(stot, 1)(t, i)
 	}
-	return rate(stot, 1)(t, i)
+	return gauge(reqRateMean, reqRateMean)(t, i)
 }
 
 // answered is how many requests were answered since the point before.
