@@ -19,7 +19,7 @@ check: ## formatting, vet, staticcheck, generated documentation, scripts
 	@! command -v shellcheck || shellcheck -x -P scripts scripts/* .ci/run deploy/images/*-entrypoint deploy/tick/influxdb-setup deploy/tick/with-password
 
 test: ready check ## everything, against the real HAProxy, InfluxDB, Docker and swarm; none left out
-	CI=true go test -count=1 -p 2 -timeout 15m ./e2e ./cmd/scaler ./e2e/outage ./deploy/voting ./routing ./conformance ./cmd/proxy ./... # the longest first, which wait more than they compute
+	CI=true go test -count=1 -p 2 -timeout 15m ./e2e ./routing ./conformance ./cmd/proxy ./internal/... ./loadtest/... ./cmd/scaler ./e2e/outage ./deploy/voting ./... # beside the longest, which load the swarm, those that do not
 
 ready: ## what the tests need: packages, tools, engine, swarm, images
 	scripts/setup

@@ -35,8 +35,9 @@ type reachedNode struct {
 	tasks    []netip.Addr // that stand in the table
 	answered bool         // ever
 	lost     bool
-	silent   int // times in a row
-	heard    int // times in a row, since it is lost
+	silent   int // rounds in a row
+	heard    int // rounds in a row
+	out      int // rounds from when it fell silent until it last was
 }
 
 const (
@@ -46,8 +47,12 @@ const (
 	knockAtMost  = 16  // tasks of a silent node in one round
 	knockNodes   = 128 // at the same time
 	silentTwice  = 2   // rounds: a lost node is left out after 1.2 to 1.6 s
-	heardThrice  = 3   // rounds until it gets requests again: one that loses most packets shall not come and go
 )
+
+// A lost node gets requests again when it has answered without a gap for as many rounds as it was out, but for 5 s at least and
+// 10 at most. An overlay network that was cut comes back at once, is taken down when its nodes find out that they had lost each
+// other, up to 7 s after the cut, and stays away until they look again, every 10 s: what had been sent meanwhile would be lost.
+const heardLeast, heardMost = 12, 25
 
 var errNodeSilent = errors.New("its node does not answer")
 
@@ -135,11 +140,16 @@ func (n *reachedNode) hear(answer bool) (changed bool) {
 	before := n.lost
 	if answer {
 		n.answered, n.silent, n.heard = true, 0, n.heard+1
-		n.lost = n.lost && n.heard < heardThrice
-	} else {
-		n.silent, n.heard = n.silent+1, 0
-		n.lost = n.lost || n.answered && n.silent >= silentTwice
+		n.lost = n.lost && n.heard < min(max(n.out, heardLeast), heardMost)
+		return n.lost != before
 	}
+	if n.silent++; n.lost {
+		n.out += n.heard + 1
+	} else {
+		n.out = n.silent
+	}
+	n.heard = 0
+	n.lost = n.lost || n.answered && n.silent >= silentTwice
 	return n.lost != before
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -124,7 +125,7 @@ func TestTasksOfASilentNodeAreLeftOutUntilItAnswers(t *testing.T) {
 				for _, addr := range tt.silent {
 					r.ether.set(addr, false)
 				}
-				time.Sleep(2 * time.Second)
+				time.Sleep((heardLeast + 2) * knockEvery)
 				if out := r.out(tt.waiting...); out != nil {
 					t.Errorf("after it answered again %v are left out", out)
 				}
@@ -171,18 +172,36 @@ func TestOneTaskOfANodeIsAskedAtATime(t *testing.T) {
 	})
 }
 
-func TestANodeThatLosesMostPacketsDoesNotComeAndGo(t *testing.T) {
-	n := &reachedNode{}
-	turns := 0
-	for i, answer := range []bool{true, false, true, false, false, true, false, true, true, false, true, true, true, false} {
-		if n.hear(answer) {
-			turns++
-			if want := map[int]bool{4: true, 12: false}; n.lost != want[i] {
-				t.Errorf("after answer %d it is lost: %v", i, n.lost)
+// Answers are written as they come: + is one, - is none.
+func TestALostNodeIsTrustedWhenItHasAnsweredForAsLongAsItWasSilent(t *testing.T) {
+	least := strings.Repeat("+", heardLeast-1)
+	for _, row := range []struct {
+		name, answers string
+		lost, back    int // the answers after which it is lost, and not any more; 0: never
+	}{
+		{"one is missing now and then", "+-+-++-+", 0, 0},
+		{"it is silent for a moment", "+--" + least + "+++", 3, 3 + heardLeast},
+		{"it is silent again before it is trusted", "+--" + least + "-" + least + "++++++", 3, 3 + heardLeast + heardLeast + 2},
+		{"it was silent for 6 s", "+" + strings.Repeat("-", 15) + strings.Repeat("+", 20), 3, 1 + 15 + 15},
+		{"it was silent for a minute", "+" + strings.Repeat("-", 150) + strings.Repeat("+", 50), 3, 1 + 150 + heardMost},
+		{"it loses most packets", "+" + strings.Repeat("--+", 20), 3, 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			n, lost, back := &reachedNode{}, 0, 0
+			for i, answer := range row.answers {
+				if n.hear(answer == '+') {
+					if n.lost && lost == 0 {
+						lost = i + 1
+					} else if !n.lost && back == 0 {
+						back = i + 1
+					} else {
+						t.Errorf("it turned once more after %d answers", i+1)
+					}
+				}
 			}
-		}
-	}
-	if turns != 2 {
-		t.Errorf("it changed %d times, not when it was silent twice and when it had answered three times", turns)
+			if lost != row.lost || back != row.back {
+				t.Errorf("it is lost after %d answers and back after %d, want %d and %d", lost, back, row.lost, row.back)
+			}
+		})
 	}
 }
