@@ -18,8 +18,12 @@ check: ## formatting, vet, staticcheck, generated documentation, scripts
 	go run ./deploy/tick/gen --check
 	@! command -v shellcheck || shellcheck -x -P scripts scripts/* .ci/run deploy/images/*-entrypoint deploy/tick/influxdb-setup deploy/tick/with-password
 
+# The longest first, and beside it those that wait or compute, in the order of how much: of those that load the swarm two at most go on at
+# a time, since on a machine that has no time left nobody can promise a client anything.
+ORDER = ./e2e ./loadtest/... ./internal/... ./deploy/examples ./conformance ./routing ./cmd/proxy ./e2e/outage ./cmd/scaler ./deploy/voting
+
 test: ready check ## everything, against the real HAProxy, InfluxDB, Docker and swarm; none left out
-	CI=true go test -count=1 -p 2 -timeout 15m ./e2e ./routing ./conformance ./cmd/proxy ./internal/... ./loadtest/... ./cmd/scaler ./e2e/outage ./deploy/voting ./... # beside the longest, which load the swarm, those that do not
+	CI=true go test -count=1 -p 2 -timeout 15m $(ORDER) ./...
 
 ready: ## what the tests need: packages, tools, engine, swarm, images
 	scripts/setup

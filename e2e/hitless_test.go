@@ -20,7 +20,6 @@ import (
 // The cases share three sites, so that little has to be started: on one only tasks change, on one the configuration does, and
 // neither may lose anything; on the third processes are killed.
 func TestHitless(t *testing.T) {
-	t.Parallel() // with all of this package
 	sideBySide(t, subtest{"tasks come and go", changes}, subtest{"reloads", reloads}, subtest{"outages", outages})
 }
 

@@ -13,7 +13,6 @@ import (
 )
 
 func TestMainJob(t *testing.T) {
-	t.Parallel() // with all of this package
 	s := deploy(t)
 	// The order matters: each part begins where the one before left the swarm, with one replica.
 	t.Run("it scales up and down with the load and no request fails", func(t *testing.T) { scalesWithoutLoss(s.in(t)) })

@@ -32,7 +32,6 @@ type site struct {
 
 // TestRoutingCases are the cases that need a real swarm, by their numbers.
 func TestRoutingCases(t *testing.T) {
-	t.Parallel() // with all of this package
 	inTurn(t)
 	s := newSite(t)
 	services := map[string]string{} // by name, all started side by side

@@ -15,7 +15,6 @@ import (
 
 // TestSiblings passes changes on between three proxies of one service, found by the swarm's own name server.
 func TestSiblings(t *testing.T) {
-	t.Parallel() // with all of this package
 	inTurn(t)
 	s := &stack{t: t, root: "..", swarm: swarmtest.Need(t)}
 	if os.Getenv("CI") == "" && s.try("docker", "image", "inspect", "sluice/proxy") != nil {

@@ -96,7 +96,9 @@ func deploy(t *testing.T) *stack {
 	s.env = append(os.Environ(), "SLUICE_STATE="+filepath.Join(root, ".sluice", "e2e"), "SLUICE_NETWORK="+stackName,
 		"SLUICE_HTTP_PORT="+port(s.http), "SLUICE_HTTPS_PORT="+port(swarmtest.FreeAddress(t)), "SLUICE_API_PORT="+port(s.api), "SLUICE_SCALER_PORT="+port(s.scaler), "SLUICE_INFLUX_PORT="+port(s.influxd),
 		// Other tests have services of their own to scale on this swarm.
-		"SLUICE_SERVICE="+appName, "SLUICE_SCALER_FILTER=com.docker.stack.namespace="+appStack)
+		"SLUICE_SERVICE="+appName, "SLUICE_SCALER_FILTER=com.docker.stack.namespace="+appStack,
+		// As many connections as in the demo, of fewer requests: a small machine has the swarm to do beside.
+		"SLUICE_DEMO_WORK=200ms")
 	if os.Getenv("CI") == "" && s.try("docker", "image", "inspect", "sluice/proxy", "sluice/scaler", "sluice/demo-app") != nil {
 		t.Skip("the images are not built: run `make ready` first")
 	}
