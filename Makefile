@@ -18,9 +18,9 @@ check: ## formatting, vet, staticcheck, generated documentation, scripts
 	go run ./deploy/tick/gen --check
 	@! command -v shellcheck || shellcheck -x -P scripts scripts/* .ci/run deploy/images/*-entrypoint deploy/tick/influxdb-setup deploy/tick/with-password
 
-# The longest first, and beside it those that wait or compute, in the order of how much: of those that load the swarm two at most go on at
-# a time, since on a machine that has no time left nobody can promise a client anything.
-ORDER = ./e2e ./loadtest/... ./internal/... ./deploy/examples ./conformance ./routing ./cmd/proxy ./e2e/outage ./cmd/scaler ./deploy/voting
+# The longest first, and beside it those that wait more than they compute: on a machine without time to spare clients wait for seconds, and
+# what is lost then says nothing of the proxy. Those that compute fill up the end.
+ORDER = ./e2e ./loadtest/... ./internal/... ./e2e/outage ./cmd/scaler ./deploy/voting ./routing ./conformance ./cmd/proxy
 
 test: ready check ## everything, against the real HAProxy, InfluxDB, Docker and swarm; none left out
 	CI=true go test -count=1 -p 2 -timeout 15m $(ORDER) ./...

@@ -13,6 +13,7 @@ import (
 )
 
 func TestMainJob(t *testing.T) {
+	t.Parallel() // after TestHitless, which wants the machine for itself
 	s := deploy(t)
 	// The order matters: each part begins where the one before left the swarm, with one replica.
 	t.Run("it scales up and down with the load and no request fails", func(t *testing.T) { scalesWithoutLoss(s.in(t)) })

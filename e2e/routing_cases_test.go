@@ -32,6 +32,7 @@ type site struct {
 
 // TestRoutingCases are the cases that need a real swarm, by their numbers.
 func TestRoutingCases(t *testing.T) {
+	t.Parallel() // after TestHitless, which wants the machine for itself
 	inTurn(t)
 	s := newSite(t)
 	services := map[string]string{} // by name, all started side by side

@@ -15,6 +15,7 @@ import (
 
 // TestSiblings passes changes on between three proxies of one service, found by the swarm's own name server.
 func TestSiblings(t *testing.T) {
+	t.Parallel() // after TestHitless, which wants the machine for itself
 	inTurn(t)
 	s := &stack{t: t, root: "..", swarm: swarmtest.Need(t)}
 	if os.Getenv("CI") == "" && s.try("docker", "image", "inspect", "sluice/proxy") != nil {

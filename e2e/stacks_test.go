@@ -14,6 +14,7 @@ import (
 // TestStackFiles deploys the files of deploy/ as they are, with every overlay, but on a node that there is not: nothing starts,
 // and the swarm has judged every line. The images need not be here.
 func TestStackFiles(t *testing.T) {
+	t.Parallel() // after TestHitless, which wants the machine for itself
 	inTurn(t)
 	root, err := filepath.Abs("..")
 	if err != nil {
