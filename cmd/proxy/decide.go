@@ -49,9 +49,10 @@ func (r *reconciler) decide(ctx context.Context, now time.Time, running routing.
 		release: release, files: files, open: asked || len(options.Templates) > 0 || len(unbound) > 0}, nil
 }
 
-// patience with tasks that do not answer: the first configuration shall have all that listen, the next ones come soon.
+// patience with tasks that do not answer: the first configuration shall have all that listen, and so shall one that the API
+// calls in force; the next ones come soon.
 func (r *reconciler) patience() time.Duration {
-	if !r.view.Load().Applied {
+	if !r.view.Load().Applied || r.owes() {
 		return dialTimeout
 	}
 	return dialPatience

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -27,6 +29,10 @@ func TestADeclaredServiceServesAsSoonAsTheViewSaysSo(t *testing.T) {
 	r.swarm.tasks = []swarm.Task{r.task("web", 1, "web", "127.0.0.11")}
 	r.settle()
 	r.task("out", 1, "out", "127.0.0.12")
+	r.loop.gate.dial = func(ctx context.Context, addr netip.AddrPort) error {
+		<-time.After(2 * dialPatience)
+		return connect(ctx, addr)
+	}
 	declared := labels{"com.df.servicePath": "/out", "com.df.port": fmt.Sprint(r.port), "com.df.outboundHostname": "127.0.0.12"}
 	for _, name := range []string{"out", "web"} { // of the second one the swarm has a service too
 		version, err := r.loop.declared.put(name, declared, false)
@@ -44,7 +50,17 @@ func TestADeclaredServiceServesAsSoonAsTheViewSaysSo(t *testing.T) {
 	if problems := r.loop.view.Load().Problems; len(problems) != 1 || problems[0].Service != "web" {
 		t.Errorf("the service that is declared though the swarm has it is not reported: %v", problems)
 	}
-	version, err := r.loop.declared.put("out", nil, false)
+	r.task("out", 1, "moved", "127.0.0.13")
+	declared["com.df.outboundHostname"] = "127.0.0.13" // which needs no reload
+	version, err := r.loop.declared.put("out", declared, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.apply(version)
+	if got := r.get("/out"); got != "moved /out" {
+		t.Errorf("moved: got %q", got)
+	}
+	version, err = r.loop.declared.put("out", nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}
