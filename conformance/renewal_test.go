@@ -18,7 +18,7 @@ import (
 func TestCertificatesComeAndGoUnderLoad(t *testing.T) {
 	a := newAuthority(t, "Conformance")
 	first, renewed := a.issue(t, "a.test"), a.issue(t, "a.test")
-	p := startSecure(t, a, map[string][]byte{"certs/a.test.pem": first.pem, "certs/b.test.pem": a.issue(t, "b.test").pem})
+	p := startSecure(t, a, map[string][]byte{"certs/a.test.pem": first.pem, "certs/b.test.pem": a.issue(t, "b.test").pem}, "HARD_STOP_AFTER=60")
 	p.must(t, "svc", serve(t, "svc"), "serviceDomain=a.test,b.test,c.test")
 	load, reloads := p.load(t), p.reloads(t)
 	atRuntime := func(name string, change func(t *testing.T)) {

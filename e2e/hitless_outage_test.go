@@ -120,8 +120,8 @@ func (s *site) loses(end func()) {
 // The proxy knows nothing of the task that leaves: it gets connections until it closes its port, and with that the engine's
 // kernel resets those that it had not taken yet. A POST that went along is lost; nothing else may be.
 func (s *site) dockerAway(docker *dockerSocket, id string) {
-	const untaken = 3
-	s.settled(id, 3, s.asker("outage")) // HAProxy knows all of them
+	const rate, replicas, reset = 60, 3, 3
+	s.settled(id, replicas, s.asker("outage")) // HAProxy knows all of them
 	l := s.begin("hitless.yml", s.target("outage")...)
 	began := time.Now()
 	docker.hang()
@@ -138,7 +138,8 @@ func (s *site) dockerAway(docker *dockerSocket, id string) {
 	back := time.Now()
 	s.settled(id, 4, s.asker("outage"))
 	s.t.Logf("the tasks of the meantime served %s after Docker was back", time.Since(back).Round(time.Millisecond))
-	bounded(s.t, l.end(), untaken)
+	r := l.end()
+	bounded(s.t, r, reset+int(rate/replicas*r.Total.Latency.P99/1000))
 }
 
 // health is what the proxy says of itself.

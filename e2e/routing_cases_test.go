@@ -89,7 +89,7 @@ func (s *site) start(path string, startFirst bool, more ...string) string {
 	all := labels(path, more...)
 	all["com.docker.stack.namespace"] = "s"
 	return swarmtest.Start(s.t, swarmtest.Service{Name: "s_" + path + "-" + port(s.http), Image: "sluice/demo-app", Labels: all, Networks: []string{s.network}, Replicas: replicas,
-		Env: []string{"CAPACITY=50", "WORK=10ms", "DRAIN=10s"},
+		Env: app{}.environment(),
 		Edit: func(spec *dockerswarm.ServiceSpec) {
 			grace := time.Minute
 			spec.TaskTemplate.ContainerSpec.StopGracePeriod = &grace

@@ -98,7 +98,7 @@ func deploy(t *testing.T) *stack {
 		// Other tests have services of their own to scale on this swarm.
 		"SLUICE_SERVICE="+appName, "SLUICE_SCALER_FILTER=com.docker.stack.namespace="+appStack,
 		// As many connections as in the demo, of fewer requests: a small machine has the swarm to do beside.
-		"SLUICE_DEMO_WORK=200ms")
+		"SLUICE_DEMO_WORK=200ms", "SLUICE_DEMO_DRAIN=8s")
 	if os.Getenv("CI") == "" && s.try("docker", "image", "inspect", "sluice/proxy", "sluice/scaler", "sluice/demo-app") != nil {
 		t.Skip("the images are not built: run `make ready` first")
 	}

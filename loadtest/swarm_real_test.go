@@ -29,15 +29,15 @@ func TestEventsHappenOnARealSwarm(t *testing.T) {
 	text := strings.NewReplacer("SERVICE", started.Name, "URL", server.URL, "ENGINE", host).Replace(`
 name: events
 targets: [{url: "URL"}]
-phases: [{name: all, rate: 20, duration: 20s}]
+phases: [{name: all, rate: 20, duration: 26s}]
 observe: {service: SERVICE, swarm: "ENGINE"}
 events:
   - {at: 0s, scale: {service: SERVICE, replicas: 2}}
-  - {at: 8s, kill: {service: SERVICE, nth: 1}}
-  - {at: 10s, update: {service: SERVICE, labels: {com.df.notify: "false"}}}
-  - {at: 12s, update: {service: SERVICE, env: {A: b}, force: true}}
-  - {at: 14s, kill: {service: SERVICE, nth: 9}, optional: true}
-  - {at: 15s, scale: {service: SERVICE, replicas: 1}}
+  - {at: 14s, kill: {service: SERVICE, nth: 1}}
+  - {at: 16s, update: {service: SERVICE, labels: {com.df.notify: "false"}}}
+  - {at: 18s, update: {service: SERVICE, env: {A: b}, force: true}}
+  - {at: 20s, kill: {service: SERVICE, nth: 9}, optional: true}
+  - {at: 21s, scale: {service: SERVICE, replicas: 1}}
 expect:
   - replicas >= 2
   - final replicas = 1 within 3m

@@ -21,7 +21,7 @@ import (
 
 // secured are settings with one entry that ends TLS.
 func secured(address string, certificates ...routing.Certificate) routing.Settings {
-	s := settings(address)
+	s := patient(address)
 	s.Handover = "abns@sluice-" + address
 	s.Entries[0].TLS = true
 	s.TLS = routing.TLS{Certificates: certificates, H2: true}

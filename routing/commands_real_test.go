@@ -89,7 +89,7 @@ func TestPlansWorkOnHAProxy(t *testing.T) {
 func TestLeavingServerFinishesItsRequestAndIsGone(t *testing.T) {
 	old, fresh := listen(t), listen(t)
 	address := haproxytest.Address(t)
-	s := settings(address)
+	s := patient(address)
 	services := cases(t, "svc servicePath=/")
 	table, _ := build(services)
 	with := func(addr ...netip.AddrPort) routing.Config {

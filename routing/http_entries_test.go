@@ -32,7 +32,7 @@ type entries struct {
 func newEntries(t *testing.T) *entries {
 	t.Helper()
 	e := &entries{plain: haproxytest.Address(t), secure: haproxytest.Address(t)}
-	e.settings = settings(e.plain, e.secure)
+	e.settings = patient(e.plain, e.secure)
 	e.settings.Entries[1].TLS = true
 	authority := newCertificate(t, "authority")
 	e.client = authority.issue(newKey(t), "client").client()
@@ -156,7 +156,7 @@ func (e *entries) dial(t *testing.T, entry string) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	switch entry {
 	case "S":
 		return tls.Client(conn, &tls.Config{InsecureSkipVerify: true, ServerName: "a.test"})

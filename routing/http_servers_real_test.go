@@ -93,7 +93,7 @@ func startTask(t *testing.T, handler http.HandlerFunc) netip.AddrPort {
 // TestSickTasksGetNoRequests has one task in the configuration and another that comes at runtime, both checked.
 func TestSickTasksGetNoRequests(t *testing.T) {
 	e := newEntries(t)
-	services := scene(t, "service svc\nnotify true\nport 80\nservicePath /\ncheckPath /health\ncheckInterval 20ms\ncheckExpect 204\nmaxConn 5\nserviceDomain a.test")
+	services := scene(t, "service svc\nnotify true\nport 80\nservicePath /\ncheckPath /health\ncheckInterval 300ms\ncheckExpect 204\nmaxConn 5\nserviceDomain a.test")
 	task := func(name string, health int) netip.AddrPort {
 		return startTask(t, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Task", name)

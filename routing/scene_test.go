@@ -100,6 +100,14 @@ func settings(binds ...string) routing.Settings {
 	}
 }
 
+// patient are settings of a HAProxy that runs: a machine that is busy elsewhere shall close no connection by that.
+func patient(binds ...string) routing.Settings {
+	s := settings(binds...)
+	t := &s.Timeouts
+	t.Client, t.Server, t.Queue, t.HTTPRequest, t.HTTPKeepAlive = time.Minute, time.Minute, time.Minute, time.Minute, time.Minute
+	return s
+}
+
 func build(services []routing.Service) (routing.Table, []label.Problem) {
 	return routing.BuildTable(services, routing.Options{Network: "proxy", Secrets: secrets()})
 }

@@ -32,7 +32,7 @@ func newSite(t *testing.T) *site {
 }
 
 func (s *site) settings() routing.Settings {
-	settings := settings(s.address)
+	settings := patient(s.address)
 	settings.Handover = "abns@sluice-" + s.address
 	return settings
 }
@@ -93,7 +93,7 @@ func (s *site) ask(t *testing.T, request string) answer {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	if _, err := io.WriteString(conn, request); err != nil {
 		t.Fatal(err)
 	}

@@ -76,7 +76,7 @@ func (s *secureSite) files(text string) map[string][]byte {
 		}
 		table.Backends[i].Servers[0].Addr = s.behind[b.Service]
 	}
-	settings := settings()
+	settings := patient()
 	settings.Entries = []routing.HTTPEntry{{Address: s.address, Port: s.port, TLS: true}}
 	settings.TLS.Certificates = []routing.Certificate{s.cert}
 	settings.Handover = "abns@sluice-" + s.address

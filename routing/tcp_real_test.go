@@ -43,7 +43,7 @@ func newPortSite(t *testing.T, ports int) *portSite {
 }
 
 func (s *portSite) settings() routing.Settings {
-	settings := settings(s.http)
+	settings := patient(s.http)
 	settings.Handover = "abns@sluice-" + s.http
 	settings.Timeouts.HTTPRequest = 500 * time.Millisecond
 	settings.Timeouts.Client = time.Minute // far from that, also on a busy machine

@@ -58,9 +58,12 @@ func TestAReplacedTaskOfASlotTakesItsServerOver(t *testing.T) {
 	replacement.Since = time.Now().Add(time.Second)
 	r.swarm.change(func() { r.swarm.tasks = append(r.swarm.tasks, replacement) })
 	r.loop.lister.forget()
-	if _, err := r.loop.step(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	await(t, "the new task has taken a connection", func() bool {
+		if _, err := r.loop.step(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return len(r.loop.view.Load().Waiting) == 0
+	})
 	if got := r.get("/"); got != "new /" {
 		t.Errorf("got %q", got)
 	}
@@ -175,7 +178,7 @@ func TestManyNewServicesAreOneReload(t *testing.T) {
 	r.swarm.services = []swarm.Service{r.service("web", 1, "servicePath=/web")}
 	r.swarm.tasks = []swarm.Task{r.task("web", 1, "web", "127.0.0.11")}
 	r.settle()
-	before := r.reloads()
+	before, began := r.reloads(), time.Now()
 	for i := range 20 {
 		r.swarm.change(func() {
 			r.swarm.services = append(r.swarm.services, r.service(fmt.Sprintf("s%d", i), 0, fmt.Sprintf("servicePath=/s%d", i)))
@@ -186,8 +189,8 @@ func TestManyNewServicesAreOneReload(t *testing.T) {
 		}
 	}
 	r.settle()
-	if n := r.reloads() - before; n > 2 {
-		t.Errorf("%d reloads for 20 services, want at most 2", n)
+	if n, most := r.reloads()-before, 2+int(time.Since(began)/settleMax); n > most {
+		t.Errorf("%d reloads for 20 services, want at most %d", n, most)
 	}
 	if got := len(r.loop.view.Load().Table.Backends); got != 21 {
 		t.Errorf("%d backends are routed, want 21", got)

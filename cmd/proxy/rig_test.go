@@ -87,7 +87,7 @@ func startSettings(t testing.TB) (c controlSettings) {
 	c.HAProxy = haproxytest.Binary(t)
 	c.Dir, c.Network, c.DefaultPorts = openDir(t), "proxy", haproxytest.Address(t)
 	for _, s := range []*seconds{&c.TimeoutConnect, &c.TimeoutClient, &c.TimeoutServer, &c.TimeoutQueue, &c.TimeoutTunnel, &c.TimeoutHTTPRequest, &c.TimeoutHTTPKeepAlive, &c.HardStopAfter} {
-		*s = seconds(5 * time.Second)
+		*s = seconds(time.Minute)
 	}
 	return c
 }

@@ -71,7 +71,27 @@ func newFleet(t *testing.T, n int) *fleet {
 			m.stop()
 		}
 	})
+	await(t, "all know each other", func() bool {
+		for _, m := range f.members {
+			if m.siblings.friends() != n-1 {
+				return false
+			}
+		}
+		return true
+	})
 	return f
+}
+
+// friends counts the siblings whose last exchange went well.
+func (s *siblings) friends() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.peers {
+		if p.instance != s.instance && p.known != nil && p.failure == nil {
+			n++
+		}
+	}
+	return n
 }
 
 func (f *fleet) addresses(context.Context, string) (all []netip.Addr, err error) {

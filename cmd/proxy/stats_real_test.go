@@ -65,7 +65,8 @@ frontend http
   bind fd@3
   default_backend app
 backend app
-  server app.1 %s
+  # HAProxy closes idle connections every 5 s, which columns tell: at rest nothing shall change
+  server app.1 %s pool-purge-delay 1h
 %s`, app.Listener.Addr(), config)
 	path := filepath.Join(dir, "haproxy.cfg")
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {

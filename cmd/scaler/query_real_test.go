@@ -64,7 +64,9 @@ func post(t testing.TB, server *influxtest.Server, services, proxies int, from, 
 func realFeed(t testing.TB, server *influxtest.Server) *feed {
 	reader := influx.NewReader(influx.Config{URL: server.URL, Bucket: server.Bucket})
 	t.Cleanup(reader.Close)
-	return newFeed(reader, server.Bucket, time.Minute, zerolog.Nop()) // patient: the machine may be busy
+	f := newFeed(reader, server.Bucket, time.Minute, zerolog.Nop())
+	f.timeout, f.containers.timeout = time.Minute, time.Minute // the machine may be busy
+	return f
 }
 
 func readsEveryMetric(t *testing.T, server *influxtest.Server) {

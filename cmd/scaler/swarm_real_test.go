@@ -152,7 +152,7 @@ func docker(t *testing.T, args ...string) {
 // Somebody else's labels are taken over at once, and with them the new bounds; the cooldown stays.
 func updateInProgressAndOtherLabels(t *testing.T) {
 	s := swarmtest.Start(t, swarmtest.Service{Replicas: 2, Labels: brisk("max=3"), Edit: func(spec *dockerswarm.ServiceSpec) {
-		spec.UpdateConfig = &dockerswarm.UpdateConfig{Parallelism: 1, Delay: time.Second, Monitor: time.Second, Order: "start-first"}
+		spec.UpdateConfig = &dockerswarm.UpdateConfig{Parallelism: 1, Delay: 8 * time.Second, Monitor: time.Second, Order: "start-first"}
 	}})
 	swarmtest.Running(t, s.ID, 2)
 	c := watchOver(t, s, 15)
@@ -209,16 +209,20 @@ func manualScaleAndRollback(t *testing.T) {
 func failedUpdateIsRolledBack(t *testing.T) {
 	s := swarmtest.Start(t, swarmtest.Service{Replicas: 2, Labels: brisk(), Edit: func(spec *dockerswarm.ServiceSpec) {
 		spec.UpdateConfig = &dockerswarm.UpdateConfig{Parallelism: 1, Monitor: time.Minute, FailureAction: "rollback"}
-		spec.RollbackConfig = &dockerswarm.UpdateConfig{Parallelism: 1, Monitor: time.Second}
+		spec.RollbackConfig = &dockerswarm.UpdateConfig{Parallelism: 1, Monitor: 8 * time.Second}
 	}})
 	swarmtest.Running(t, s.ID, 2)
 	c := watchOver(t, s, 15)
 	c.says("steady")
 	swarmtest.Change(t, s.ID, func(spec *dockerswarm.ServiceSpec) { spec.TaskTemplate.ContainerSpec.Args = []string{"check"} }) // fails at once
-	swarmtest.Wait(t, "the update to begin", func(context.Context) bool { return swarmtest.Inspect(t, s.ID).Update == "updating" })
+	swarmtest.Wait(t, "the update to begin", func(context.Context) bool {
+		state := swarmtest.Inspect(t, s.ID).Update
+		return state == "updating" || state == "rollback_started"
+	})
 	c.sessions(30)
 	c.says("an update of the service is in progress: hold at 2")
 	c.replicas(3)
+	swarmtest.Wait(t, "the scaler to say so", func(context.Context) bool { return c.sets(2, 3) > 0 })
 	if n := c.sets(2, 3); n != 1 {
 		t.Errorf("from 2 to 3 %d times", n)
 	}
@@ -234,15 +238,19 @@ func servicesThatTheFilterLeavesOut(t *testing.T) {
 	swarmtest.Label(t, s.ID, "crew", "other")
 	c := newScaling(t, s, 30)
 	c.loop.filter.Label = "crew=ours"
-	c.loop.tick(t.Context())
-	if _, found := c.loop.recorder.board.get(s.Name); found || c.loop.failure != "" {
-		t.Errorf("it was looked at: %v, failure %q", found, c.loop.failure)
+	looked := func(context.Context) bool {
+		c.loop.stale = true
+		c.loop.tick(t.Context())
+		return c.loop.failure == ""
+	}
+	swarmtest.Wait(t, "a look at the swarm", looked)
+	if _, found := c.loop.recorder.board.get(s.Name); found {
+		t.Error("it was looked at")
 	}
 	swarmtest.Label(t, s.ID, "crew", "ours")
-	c.loop.stale = true
-	c.loop.tick(t.Context())
+	swarmtest.Wait(t, "another one", looked)
 	if got, found := c.loop.recorder.board.get(s.Name); !found {
-		t.Errorf("it was not looked at: %+v, failure %q", got, c.loop.failure)
+		t.Errorf("it was not looked at: %+v", got)
 	}
 }
 

@@ -36,7 +36,10 @@ func newFleet(t *testing.T) *fleet {
 	})
 	first := cluster.Nodes[0]
 	for _, n := range cluster.Nodes[1:] {
-		first.Docker(t, "node", "update", "--label-add", "proxy=true", n.Name)
+		nodes.Await(t, n.Name+" has its label", func() bool { // the swarm writes to a node that has just joined
+			_, err := first.TryDocker("node", "update", "--label-add", "proxy=true", n.Name)
+			return err == nil
+		})
 	}
 	first.Docker(t, "network", "create", "--driver", "overlay", "proxy")
 	// A health check needs a process for each probe, which a busy machine may not start in time: the swarm would then end a

@@ -88,18 +88,18 @@ func (l *load) followed(at time.Time) {
 	l.t.Logf("the routes followed after %s", (l.done - l.at).Round(10*time.Millisecond))
 }
 
-// decided tells whether all requests that were due before the routes followed have ended.
-func (l *load) decided() bool {
+// decided tells whether all requests that were due until then have ended.
+func (l *load) decided(until time.Duration) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	ended, due := 0, 0
 	for _, o := range l.outcomes {
-		if o.Due <= l.done {
+		if o.Due <= until {
 			ended++
 		}
 	}
 	for n := range l.schedule.Len() {
-		if at, _ := l.schedule.Due(n); at > l.done {
+		if at, _ := l.schedule.Due(n); at > until {
 			break
 		}
 		due++
@@ -108,12 +108,13 @@ func (l *load) decided() bool {
 }
 
 // end stops the load and judges it: what is taken away may take some requests with it that were under way to it, but
-// before and after that none may fail. Without an answer when the load ends is failed too.
+// before and after that none may fail.
 func (l *load) end(lost int) {
 	t := l.t
 	t.Helper()
 	l.answered(40)
-	nodes.Await(l.t, "what was due before the routes followed has ended", l.decided)
+	until := time.Since(l.start)
+	nodes.Await(l.t, "what was due has ended", func() bool { return l.decided(until) })
 	l.cancel()
 	<-l.ended
 	var failed, unexplained []attack.Outcome
@@ -123,7 +124,7 @@ func (l *load) end(lost int) {
 			slow++
 		}
 		longest = max(longest, o.Latency())
-		if o.Kind == "" || o.Kind == attack.Cut && o.Latency() < 3*time.Second {
+		if o.Kind == "" || o.Kind == attack.Cut && o.Due > until {
 			continue
 		}
 		failed = append(failed, o)

@@ -125,7 +125,7 @@ func TestOldWorkerWithAConnectionIsListedAsDrainingAndAnswers(t *testing.T) {
 	address := haproxytest.Address(t)
 	h := haproxytest.Start(t, config(address, "one"))
 	h.Ask("add server b/s " + backend.Addr().String())
-	h.Ask("set server b/s state ready")
+	h.Until("the server is ready", func() bool { return h.Ask("set server b/s state ready") == "" })
 	old := h.Worker()
 
 	client, err := net.Dial("tcp", address)

@@ -48,13 +48,13 @@ func TestWatchHoldsOneSignal(t *testing.T) {
 
 func TestWatchReconnectsWithGrowingPauses(t *testing.T) {
 	e := &engine{api: "1.41", cut: true}
-	p := pauses{first: 10 * time.Millisecond, longest: 80 * time.Millisecond}
+	p := pauses{first: 100 * time.Millisecond, longest: time.Second}
 	hints := startEngine(t, e).watch(t.Context(), p)
 	for range 6 {
 		receive(t, hints) // each attempt that reaches the engine signals
 	}
 	follows := e.followed()
-	for i, atLeast := range []time.Duration{10, 20, 40, 80, 80} {
+	for i, atLeast := range []time.Duration{100, 200, 400, 800, 1000} {
 		if gap := follows[i+1].Sub(follows[i]); gap < atLeast*time.Millisecond {
 			t.Errorf("attempt %d came after %v, want %v or more", i+1, gap, atLeast*time.Millisecond)
 		}

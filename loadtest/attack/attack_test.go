@@ -98,11 +98,11 @@ func TestFailuresHaveKinds(t *testing.T) {
 		{"no HTTP", hijack(func(c *net.TCPConn) { _, _ = c.Write([]byte("220 mail\r\n\r\n")) }), Other},
 		{"slow answer", func(_ http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body) // or the server does not notice that the client has gone
-			stall(r.Context(), 5*time.Second)
+			stall(r.Context(), time.Minute)
 		}, Timeout},
 		{"slow body", func(w http.ResponseWriter, r *http.Request) {
 			_ = http.NewResponseController(w).Flush()
-			stall(r.Context(), 5*time.Second)
+			stall(r.Context(), time.Minute)
 		}, Timeout},
 	}
 	for _, tt := range tests {
@@ -113,7 +113,7 @@ func TestFailuresHaveKinds(t *testing.T) {
 			s := load(server.URL, 10, 500*time.Millisecond)
 			s.Targets[0].Method, s.Targets[0].Body = "POST", "vote=a"
 			if tt.want == Timeout {
-				s.Timeout = 300 * time.Millisecond
+				s.Timeout = 3 * time.Second
 			}
 			if diff := cmp.Diff(map[Kind]int{tt.want: 5}, count(attack(t, s))); diff != "" {
 				t.Errorf("kinds (-want +got):\n%s", diff)
@@ -131,10 +131,10 @@ func TestNobodyListeningIsRefused(t *testing.T) {
 }
 
 func TestRequestsThatFindNoConnectionInTimeAreUnsent(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { stall(r.Context(), 5*time.Second) }))
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { stall(r.Context(), time.Minute) }))
 	defer server.Close()
 	s := load(server.URL, 5000, 100*time.Millisecond)
-	s.Connections, s.Timeout = 1, 200*time.Millisecond
+	s.Connections, s.Timeout = 1, 3*time.Second
 	kinds := count(attack(t, s))
 	if kinds[Unsent] == 0 || kinds[Timeout] == 0 || kinds[Unsent]+kinds[Timeout] != 500 {
 		t.Errorf("kinds %v, want all 500 timed out or unsent, and some of each", kinds)

@@ -76,8 +76,8 @@ func TestAConnectionThatWasClosedMeanwhileIsNotUsed(t *testing.T) {
 		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 	})
 	s := load("http://"+address, 0, 0)
-	// However late an answer is, the server has 100 ms to close after it.
-	s.Phases = []scenario.Phase{{Name: "one", Kind: scenario.Closed, Rates: []float64{0}, Users: 1, Think: 100 * time.Millisecond, Duration: time.Second}}
+	// However late an answer is, the server has a second to close after it.
+	s.Phases = []scenario.Phase{{Name: "one", Kind: scenario.Closed, Rates: []float64{0}, Users: 1, Think: time.Second, Duration: 3 * time.Second}}
 	s.Targets[0].Method, s.Targets[0].Body = "POST", "vote=a"
 	got := attack(t, s)
 	retries := 0

@@ -53,8 +53,13 @@ func TestStore(t *testing.T) {
 	await(t, "the database answers", func() bool { _, err := s.Tally(t.Context()); return err == nil })
 	shown, watched := make(chan Tally, 100), make(chan error, 1)
 	go func() { watched <- Watch(t.Context(), c, func(t Tally) { shown <- t }) }()
-	if first := <-shown; first != (Tally{}) {
-		t.Errorf("before the first vote the tally is %+v", first)
+	select {
+	case first := <-shown:
+		if first != (Tally{}) {
+			t.Errorf("before the first vote the tally is %+v", first)
+		}
+	case err := <-watched:
+		t.Fatalf("watch: %v", err)
 	}
 	for _, step := range []struct {
 		name  string

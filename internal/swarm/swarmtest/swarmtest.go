@@ -57,7 +57,7 @@ func openEngine() (clients, error) {
 	if err != nil {
 		return clients{}, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if _, err := docker.SwarmInspect(ctx); err != nil { // answered by managers only
 		return clients{}, err

@@ -24,15 +24,15 @@ func TestAppSaysWhoAnswersAndFinishesBeforeItStops(t *testing.T) {
 			t.Errorf("slot %d answered %q, %v", task.Slot, answer, err)
 		}
 	}
-	held := make(chan error, 1)
 	began := time.Now()
-	go func() {
-		_, err := get("http://" + HostPort(t, tasks[0].ID, 8080) + "?hold=3s")
-		held <- err
-	}()
-	Remove(t, s.ID) // SIGTERM comes about a second later, in the middle of the request
-	if err := <-held; err != nil || time.Since(began) < 3*time.Second {
-		t.Errorf("a request that was running when the service went: %v after %v", err, time.Since(began))
+	held, err := http.Get("http://" + HostPort(t, tasks[0].ID, 8080) + "?hold=3s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Body.Close()
+	Remove(t, s.ID) // SIGTERM comes about a second later, in the middle of the answer
+	if body, err := io.ReadAll(held.Body); err != nil || len(body) == 0 || time.Since(began) < 3*time.Second {
+		t.Errorf("a request that was running when the service went: %q, %v after %v", body, err, time.Since(began))
 	}
 }
 

@@ -2,7 +2,7 @@
 // says who answers.
 //
 //	GET /…           "hostname slot" of the container
-//	GET /…?hold=1s   the same, after that time (10 s at most)
+//	GET /…?hold=1s   the header at once, the rest after that time (10 s at most)
 //	app check        asks http://127.0.0.1:8080/ and exits 0 or 1: for a health check
 //
 // The slot is that of the environment variable TASK_SLOT, START_DELAY is a duration to
@@ -56,6 +56,7 @@ func serve() error {
 
 func answer(w http.ResponseWriter, r *http.Request) {
 	if hold, err := time.ParseDuration(r.FormValue("hold")); err == nil {
+		_ = http.NewResponseController(w).Flush() // who asks knows that it is held
 		time.Sleep(min(hold, 10*time.Second))
 	}
 	hostname, _ := os.Hostname()
@@ -63,7 +64,7 @@ func answer(w http.ResponseWriter, r *http.Request) {
 }
 
 func check() int {
-	client := http.Client{Timeout: time.Second}
+	client := http.Client{Timeout: 30 * time.Second}
 	response, err := client.Get("http://127.0.0.1" + address + "/")
 	if err != nil || response.StatusCode != http.StatusOK {
 		return 1
