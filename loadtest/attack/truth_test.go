@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -13,9 +14,37 @@ import (
 )
 
 // The server knows how long each answer took. A client can only add to that, so the slowest so-and-so many are at least as slow as they were
-// made, whatever else the machine does; and the fast ones are too many to be touched.
+// made, whatever else the machine does. How little it adds shows where the machine does nothing else for two seconds.
 func TestLatenciesAreThoseOfTheServer(t *testing.T) {
-	usual := usual(t)
+	const attempts = 5
+	for attempt := 1; ; attempt++ {
+		usual, latencies := usual(t), slowed(t)
+		added := ""
+		for _, want := range []struct {
+			rank    int // of 1000
+			atLeast time.Duration
+			below   time.Duration
+		}{{500, 0, 100*time.Millisecond + usual}, {900, 100 * time.Millisecond, 400*time.Millisecond + usual}, {989, 100 * time.Millisecond, time.Minute}, {990, 400 * time.Millisecond, time.Minute}} {
+			got := latencies[want.rank]
+			if got < want.atLeast {
+				t.Fatalf("request %d of 1000 by latency took %s, want %s at least", want.rank, got, want.atLeast)
+			}
+			if got >= want.below {
+				added += fmt.Sprintf("request %d of 1000 by latency took %s, want less than %s; ", want.rank, got, want.below)
+			}
+		}
+		if added == "" {
+			return
+		}
+		if t.Log(added); attempt == attempts {
+			t.Fatalf("%d times more than the server took", attempts)
+		}
+	}
+}
+
+// slowed are the latencies, in order, of 1,000 requests to a server that takes 100 ms for every tenth and 400 ms for every hundredth.
+func slowed(t *testing.T) []time.Duration {
+	t.Helper()
 	var served atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		switch n := served.Add(1); {
@@ -34,15 +63,7 @@ func TestLatenciesAreThoseOfTheServer(t *testing.T) {
 	if len(latencies) != 1000 {
 		t.Fatalf("%d requests, want 1000", len(latencies))
 	}
-	for _, want := range []struct {
-		rank    int // of 1000
-		atLeast time.Duration
-		below   time.Duration
-	}{{500, 0, 100*time.Millisecond + usual}, {900, 100 * time.Millisecond, 400*time.Millisecond + usual}, {989, 100 * time.Millisecond, time.Minute}, {990, 400 * time.Millisecond, time.Minute}} {
-		if got := latencies[want.rank]; got < want.atLeast || got >= want.below {
-			t.Errorf("request %d of 1000 by latency took %s, want %s to %s", want.rank, got, want.atLeast, want.below)
-		}
-	}
+	return latencies
 }
 
 // usual is what a request takes on this machine at this moment that the server answers at once: twice what nine of ten take.
@@ -75,8 +96,8 @@ func TestEveryRequestThatWasDueInAStallWaitsForItsEnd(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	s := load(server.URL, 200, 3*time.Second) // the stall begins after half a second, on a busy machine later
-	s.Connections = 600
+	s := load(server.URL, 200, 5*time.Second) // the stall begins after half a second, on a busy machine later
+	s.Connections = 1000
 	var got outcomes
 	schedule := scenario.NewSchedule(s.Phases)
 	if _, err := Run(t.Context(), s, schedule, start, got.add); err != nil {
@@ -95,8 +116,8 @@ func TestEveryRequestThatWasDueInAStallWaitsForItsEnd(t *testing.T) {
 	if waited != want || want < 190 {
 		t.Errorf("%d requests waited, want the %d that were due from %s to %s", waited, want, from, to)
 	}
-	if kinds := count(got.all); kinds[""] != 600 {
-		t.Errorf("outcomes %v, want 600 good ones", kinds)
+	if kinds := count(got.all); kinds[""] != 1000 {
+		t.Errorf("outcomes %v, want 1000 good ones", kinds)
 	}
 }
 
@@ -134,14 +155,14 @@ func TestAClosedLoopWaitsForItsAnswersAndThinks(t *testing.T) {
 	}))
 	defer server.Close()
 	s := load(server.URL, 0, 0)
-	s.Phases = []scenario.Phase{{Name: "people", Kind: scenario.Closed, Rates: []float64{0}, Users: 4, Think: 50 * time.Millisecond, Duration: time.Second}}
+	s.Phases = []scenario.Phase{{Name: "people", Kind: scenario.Closed, Rates: []float64{0}, Users: 4, Think: 50 * time.Millisecond, Duration: 3 * time.Second}}
 	got := attack(t, s)
-	// A round takes at least 100 ms: no user comes to more than ten in a second.
-	if len(got) > 40 || len(got) < 5 || int(served.Load()) != len(got) || most.Load() > 4 {
-		t.Errorf("%d requests, %d served, %d at one time; want at most 40 by 4 users", len(got), served.Load(), most.Load())
+	// A round takes at least 100 ms: no user comes to more than thirty in three seconds.
+	if len(got) > 120 || len(got) < 5 || int(served.Load()) != len(got) || most.Load() > 4 {
+		t.Errorf("%d requests, %d served, %d at one time; want at most 120 by 4 users", len(got), served.Load(), most.Load())
 	}
 	for _, o := range got {
-		if o.Due != o.Sent && o.Lateness() > 500*time.Millisecond || o.Kind != "" || o.Due > time.Second {
+		if o.Due != o.Sent && o.Lateness() > 500*time.Millisecond || o.Kind != "" || o.Due > 3*time.Second {
 			t.Errorf("%+v: want latency from sending, no failure, none after the phase", o)
 		}
 	}
@@ -151,10 +172,10 @@ func TestAClosedLoopKeepsTheLimits(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer server.Close()
 	s := load(server.URL, 0, 0)
-	s.Phases = []scenario.Phase{{Name: "people", Kind: scenario.Closed, Rates: []float64{0}, Users: 50, Duration: time.Second}}
+	s.Phases = []scenario.Phase{{Name: "people", Kind: scenario.Closed, Rates: []float64{0}, Users: 50, Duration: 3 * time.Second}}
 	s.Limit.Rate = 100
-	if n := len(attack(t, s)); n > 101 || n < 20 {
-		t.Errorf("%d requests in a second, want the limit of 100", n)
+	if n := len(attack(t, s)); n > 301 || n < 20 {
+		t.Errorf("%d requests in three seconds, want the limit of 100 a second", n)
 	}
 	s.Limit = scenario.Limit{Requests: 30, Rate: 1e6}
 	if n := len(attack(t, s)); n != 30 {
