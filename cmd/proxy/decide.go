@@ -19,6 +19,7 @@ type decision struct {
 	waiting         map[netip.AddrPort]error // tasks that take no connection yet
 	release         func()                   // gives up the ports that were tried
 	files           filesSeen
+	undecided       bool // a server of a declared service has not answered, not even by a refusal
 	open            bool // something was asked that may answer otherwise next time, though nothing changes here
 }
 
@@ -38,6 +39,7 @@ func (r *reconciler) decide(ctx context.Context, now time.Time, running routing.
 	served, found = append(served, ofLabels...), slices.Concat(found, foundInLabels)
 	closed := r.gate.closed(ctx, table, serving(running), r.patience())
 	maps.Copy(closed, r.reach.closed(table, closed, r.lister.last.nodeOf))
+	late := len(closed) > 0 && declaredUndecided(services, table, closed)
 	table = table.WithoutServers(func(s routing.Server) error { return closed[s.Addr] })
 	want, err := r.built.render(table, settings)
 	if err != nil {
@@ -46,8 +48,40 @@ func (r *reconciler) decide(ctx context.Context, now time.Time, running routing.
 	}
 	problems = withoutSecrets(slices.Concat(problems, unbound, found, want.Problems, r.plain.judge(want, settings, r.log)))
 	return decision{change: change{want, table, settings, marked(served, want)}, services: services, problems: problems, notes: notes, waiting: closed,
-		release: release, files: files, open: asked || len(options.Templates) > 0 || len(unbound) > 0}, nil
+		undecided: late, release: release, files: files, open: asked || len(options.Templates) > 0 || len(unbound) > 0}, nil
 }
+
+// declaredUndecided tells whether a server of a service that was declared has not answered yet.
+func declaredUndecided(services []routing.Service, t routing.Table, closed map[netip.AddrPort]error) bool {
+	declared := map[string]bool{}
+	for _, s := range services {
+		declared[s.Name] = s.Declared
+	}
+	return slices.ContainsFunc(t.Backends, func(b routing.Backend) bool {
+		asked := declared[b.Service] || slices.ContainsFunc(b.TCP.Members, func(m routing.Member) bool { return declared[m.Service] })
+		return asked && slices.ContainsFunc(b.Servers, func(s routing.Server) bool { return undecided(closed[s.Addr]) })
+	})
+}
+
+// inForce answers which version of the declarations can be called in force. The last one can when it was applied and the servers
+// of its services have answered, be it by a refusal, or have had their time.
+func (r *reconciler) inForce(now time.Time, last wish, d decision, applied bool) uint64 {
+	before := r.view.Load().Declared
+	if !applied {
+		return before
+	}
+	r.reloaded = last.reload
+	if r.asked.version != last.version {
+		r.asked = declaredAsked{last.version, now}
+	}
+	if d.undecided && now.Sub(r.asked.since) < undecidedAtMost {
+		return before
+	}
+	return last.version
+}
+
+// undecidedAtMost is how long the API waits for servers that do not answer: less than siblings wait for each other.
+const undecidedAtMost = 3 * time.Second
 
 // patience with tasks that do not answer: the first configuration shall have all that listen, and so shall one that the API
 // calls in force; the next ones come soon.

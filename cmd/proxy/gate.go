@@ -40,6 +40,12 @@ var (
 	errNotOpened = errors.New("it has not answered yet")
 )
 
+// undecided tells whether an address has neither taken a connection nor said that it takes none.
+func undecided(why error) bool {
+	var late net.Error
+	return errors.Is(why, errNotTried) || errors.Is(why, errNotOpened) || errors.As(why, &late) && late.Timeout()
+}
+
 func newGate() *gate {
 	return &gate{open: map[netip.AddrPort]bool{}, tries: map[netip.AddrPort]*try{}, said: map[netip.AddrPort]error{}, dial: connect}
 }

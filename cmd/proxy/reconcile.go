@@ -56,12 +56,19 @@ type reconciler struct {
 	noted      map[string]bool        // notes that the log has
 	change     pendingChange
 	lastReload time.Time
+	asked      declaredAsked  // whose servers are asked for
 	reloaded   uint64         // the version of the declarations whose wish for a reload was met
 	unsettled  time.Time      // since when something is on its way; zero: nothing is
 	saved      routing.Config // as it is on disk
 	done       figures
 	quiet      quiet
 	view       atomic.Pointer[view]
+}
+
+// declaredAsked is a version of the declarations, and when it was first met.
+type declaredAsked struct {
+	version uint64
+	since   time.Time
 }
 
 // pendingChange is a shape that waits for its reload.
@@ -211,10 +218,7 @@ func (r *reconciler) step(ctx context.Context) (pause time.Duration, err error) 
 	r.metrics.observe(d.table, d.served, d.problems)
 	// An empty view before the first reload would let /readyz say "ready" for routes that nobody serves yet.
 	applied := plan.Reload == "" || r.change.shape == ""
-	declared := r.view.Load().Declared
-	if applied {
-		r.reloaded, declared = wish.reload, wish.version
-	}
+	declared := r.inForce(now, wish, d, applied)
 	r.show(func(v *view) {
 		r.done.services, r.done.routes, r.done.problems = int64(len(d.services)), int64(len(d.table.AllRoutes())), int64(len(d.problems))
 		r.done.quarantined, r.done.problem = worst(d.problems)
