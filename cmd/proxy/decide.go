@@ -19,7 +19,7 @@ type decision struct {
 	waiting         map[netip.AddrPort]error // tasks that take no connection yet
 	release         func()                   // gives up the ports that were tried
 	files           filesSeen
-	undecided       bool // a server of a declared service has not answered, not even by a refusal
+	undecided       bool // the API waits, and a server of a declared service has not answered, not even by a refusal
 	open            bool // something was asked that may answer otherwise next time, though nothing changes here
 }
 
@@ -39,7 +39,7 @@ func (r *reconciler) decide(ctx context.Context, now time.Time, running routing.
 	served, found = append(served, ofLabels...), slices.Concat(found, foundInLabels)
 	closed := r.gate.closed(ctx, table, serving(running), r.patience())
 	maps.Copy(closed, r.reach.closed(table, closed, r.lister.last.nodeOf))
-	late := len(closed) > 0 && declaredUndecided(services, table, closed)
+	late := r.owes() && declaredUndecided(services, table, closed)
 	table = table.WithoutServers(func(s routing.Server) error { return closed[s.Addr] })
 	want, err := r.built.render(table, settings)
 	if err != nil {
@@ -63,30 +63,24 @@ func declaredUndecided(services []routing.Service, t routing.Table, closed map[n
 	})
 }
 
-// inForce answers which version of the declarations can be called in force. The last one can when it was applied and the servers
-// of its services have answered, be it by a refusal, or have had their time.
-func (r *reconciler) inForce(now time.Time, last wish, d decision, applied bool) uint64 {
-	before := r.view.Load().Declared
-	if !applied {
-		return before
-	}
-	r.reloaded = last.reload
-	if r.asked.version != last.version {
-		r.asked = declaredAsked{last.version, now}
+// declaredInForce answers which version of the declarations is in force after one was applied: that one when the servers of its
+// services have answered, be it by a refusal, or have had their time.
+func (r *reconciler) declaredInForce(now time.Time, applied uint64, d decision) uint64 {
+	if r.asked.version != applied {
+		r.asked = declaredAsked{applied, now}
 	}
 	if d.undecided && now.Sub(r.asked.since) < undecidedAtMost {
-		return before
+		return r.view.Load().Declared
 	}
-	return last.version
+	return applied
 }
 
 // undecidedAtMost is how long the API waits for servers that do not answer: less than siblings wait for each other.
 const undecidedAtMost = 3 * time.Second
 
-// patience with tasks that do not answer: the first configuration shall have all that listen, and so shall one that the API
-// calls in force; the next ones come soon.
+// patience with tasks that do not answer: the first configuration shall have all that listen, the next ones come soon.
 func (r *reconciler) patience() time.Duration {
-	if !r.view.Load().Applied || r.owes() {
+	if !r.view.Load().Applied {
 		return dialTimeout
 	}
 	return dialPatience

@@ -35,9 +35,8 @@ type reachedNode struct {
 	tasks    []netip.Addr // that stand in the table
 	answered bool         // ever
 	lost     bool
-	silent   int // rounds in a row
-	heard    int // rounds in a row
 	out      int // rounds from when it fell silent until it last was
+	heard    int // rounds in a row, since it is lost
 }
 
 const (
@@ -138,18 +137,15 @@ func (r *reach) watch(t routing.Table, nodeOf map[netip.Addr]string) (lost map[s
 // hear counts an answer, or its absence, and says whether that changed what the node is taken for.
 func (n *reachedNode) hear(answer bool) (changed bool) {
 	before := n.lost
-	if answer {
-		n.answered, n.silent, n.heard = true, 0, n.heard+1
-		n.lost = n.lost && n.heard < min(max(n.out, heardLeast), heardMost)
-		return n.lost != before
+	switch {
+	case !answer:
+		n.out, n.heard = n.out+n.heard+1, 0
+		n.lost = n.lost || n.answered && n.out >= silentTwice
+	case n.lost && n.heard+1 < min(max(n.out, heardLeast), heardMost):
+		n.heard++
+	default:
+		n.answered, n.lost, n.out, n.heard = true, false, 0, 0
 	}
-	if n.silent++; n.lost {
-		n.out += n.heard + 1
-	} else {
-		n.out = n.silent
-	}
-	n.heard = 0
-	n.lost = n.lost || n.answered && n.silent >= silentTwice
 	return n.lost != before
 }
 

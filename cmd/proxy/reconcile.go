@@ -218,7 +218,10 @@ func (r *reconciler) step(ctx context.Context) (pause time.Duration, err error) 
 	r.metrics.observe(d.table, d.served, d.problems)
 	// An empty view before the first reload would let /readyz say "ready" for routes that nobody serves yet.
 	applied := plan.Reload == "" || r.change.shape == ""
-	declared := r.inForce(now, wish, d, applied)
+	declared := r.view.Load().Declared
+	if applied {
+		r.reloaded, declared = wish.reload, r.declaredInForce(now, wish.version, d)
+	}
 	r.show(func(v *view) {
 		r.done.services, r.done.routes, r.done.problems = int64(len(d.services)), int64(len(d.table.AllRoutes())), int64(len(d.problems))
 		r.done.quarantined, r.done.problem = worst(d.problems)

@@ -109,7 +109,8 @@ func arrivals(t *track, i int) (float64, float64, bool) {
 	if t.server != "" {
 		return rate(stot, 1)(t, i)
 	}
-	return gauge(reqRateMean, reqRateMean)(t, i)
+	v := t.value(reqRateMean, i)
+	return v, 0, !math.IsNaN(v)
 }
 
 // answered is how many requests were answered since the point before.
