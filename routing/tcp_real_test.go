@@ -46,7 +46,6 @@ func (s *portSite) settings() routing.Settings {
 	settings := patient(s.http)
 	settings.Handover = "abns@sluice-" + s.http
 	settings.Timeouts.HTTPRequest = 500 * time.Millisecond
-	settings.Timeouts.Client = time.Minute // far from that, also on a busy machine
 	return settings
 }
 

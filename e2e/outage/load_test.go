@@ -88,23 +88,17 @@ func (l *load) followed(at time.Time) {
 	l.t.Logf("the routes followed after %s", (l.done - l.at).Round(10*time.Millisecond))
 }
 
-// decided tells whether all requests that were due until then have ended.
+// decided tells whether all requests that were due earlier have ended.
 func (l *load) decided(until time.Duration) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	ended, due := 0, 0
+	ended := 0
 	for _, o := range l.outcomes {
-		if o.Due <= until {
+		if o.Due < until {
 			ended++
 		}
 	}
-	for n := range l.schedule.Len() {
-		if at, _ := l.schedule.Due(n); at > until {
-			break
-		}
-		due++
-	}
-	return ended == due
+	return ended == l.schedule.Before(until)
 }
 
 // end stops the load and judges it: what is taken away may take some requests with it that were under way to it, but
@@ -124,7 +118,7 @@ func (l *load) end(lost int) {
 			slow++
 		}
 		longest = max(longest, o.Latency())
-		if o.Kind == "" || o.Kind == attack.Cut && o.Due > until {
+		if o.Kind == "" || o.Kind == attack.Cut && o.Due >= until {
 			continue
 		}
 		failed = append(failed, o)
